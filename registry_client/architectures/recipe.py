@@ -1,0 +1,53 @@
+"""The recipe: what has to be known to build a module again, as plain data."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+type_error = "expected plain data (numbers, strings, booleans, lists)"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A name from the catalogue and the arguments that were given to it.
+
+    Independent of any library: the arguments are plain JSON data in the words of the
+    catalogue, so that the same recipe still builds when the wrapped library renames its own.
+    Defaults are written out, so that a later default changes nothing that was registered.
+    """
+
+    name: str
+    dim: int
+    version: int
+    arguments: dict[str, object]
+
+    def with_arguments(self, **overrides: object) -> Recipe:
+        """Return a copy in which some arguments are replaced."""
+        arguments = {**copy.deepcopy(self.arguments), **overrides}
+        return Recipe(self.name, self.dim, self.version, arguments)
+
+
+def plain(value: object) -> object:
+    """Return `value` as JSON data: tuples become lists.
+
+    Raises TypeError for anything that JSON cannot hold, such as a class or a tensor.
+    """
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # items are checked by the recursion
+        case _:
+            message = f"{type_error}, got `{value!r}`"
+            raise TypeError(message)
+
+
+def find_recipe(module: nn.Module) -> Recipe | None:
+    """Return the recipe that `fetch_architecture` left on the module, or None."""
+    recipe = getattr(module, "recipe", None)
+    return recipe if isinstance(recipe, Recipe) else None
