@@ -1,0 +1,1 @@
+"""The registry server. Read `hub.app` first: it wires everything."""

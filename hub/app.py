@@ -1,0 +1,129 @@
+"""The composition root: read this first. It wires settings, stores and routes into one ASGI application."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+from litestar import Litestar, Router, get
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp, ControllerRouterHandler
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from hub import responses
+from hub.asgi import Requests
+from hub.auth import service as auth
+from hub.auth.signatures import Signer
+from hub.blobs import LocalBlobs, Staging
+from hub.call import Call, Stores, provide_call
+from hub.db import Database
+from hub.errors import HubError
+from hub.settings import Settings
+
+# Browsers hide every other header from scripts; the JavaScript client reads these.
+EXPOSED_HEADERS = [
+    "Link",
+    "ETag",
+    "Content-Range",
+    "Content-Length",
+    "Accept-Ranges",
+    "Content-Disposition",
+    "X-Request-Id",
+    "X-Error-Code",
+    "X-Error-Message",
+    "X-Repo-Commit",
+    "X-Total-Count",
+    "X-Linked-Size",
+    "X-Linked-Etag",
+    "X-Xet-Hash",
+]
+
+# What is mounted once: accounts, listing and creating repositories, the Xet store.
+ROUTES: list[ControllerRouterHandler] = []
+# What is mounted below /api/models/… and /api/datasets/…
+REPO_API: list[ControllerRouterHandler] = []
+# What is mounted below /… and /datasets/…: resolve, raw, Git LFS.
+REPO_FILES: list[ControllerRouterHandler] = []
+
+
+@get("/api/health", sync_to_thread=True, tags=["Operation"])
+def health(call: NamedDependency[Call]) -> dict[str, str]:
+    """Answer 200 when the hub and its database work."""
+    with call.reading() as db:
+        db.execute(text("SELECT 1"))
+    return {"status": "ok"}
+
+
+def create(settings: Settings) -> ASGIApp:
+    """Build the hub. Its database must have been migrated."""
+    return Requests(create_litestar(settings))
+
+
+def create_litestar(settings: Settings) -> Litestar:
+    """Build the hub without its outermost wrapper."""
+    secret = settings.prepare()
+    stores = Stores(
+        settings,
+        database=Database(settings.database),
+        blobs=LocalBlobs(settings.data_dir / "blobs"),
+        staging=Staging(settings.data_dir / "staging"),
+        signer=Signer(secret),
+    )
+    return Litestar(
+        route_handlers=[
+            health,
+            *ROUTES,
+            Router(path="/api/models", opt={"kind": "model"}, route_handlers=REPO_API),
+            Router(path="/api/datasets", opt={"kind": "dataset"}, route_handlers=REPO_API),
+            Router(path="/", opt={"kind": "model"}, route_handlers=REPO_FILES),
+            Router(path="/datasets", opt={"kind": "dataset"}, route_handlers=REPO_FILES),
+        ],
+        state=State({"stores": stores}),
+        dependencies={"call": Provide(provide_call, sync_to_thread=False)},
+        lifespan=[_lifespan],
+        exception_handlers={
+            HubError: responses.hub_error,
+            HTTPException: responses.framework_error,
+            DBAPIError: responses.database_error,
+            Exception: responses.unexpected_error,
+        },
+        cors_config=CORSConfig(
+            allow_origins=["*"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+            max_age=86400,
+        ),
+        openapi_config=OpenAPIConfig(title="Voxhub", version="1", path="/api/docs"),
+        logging_config=None,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
+    stores: Stores = app.state.stores
+    await asyncio.to_thread(stores.staging.sweep, stores.settings.staging_age_s)
+    recorder = asyncio.create_task(_record_use(stores))
+    try:
+        yield
+    finally:
+        recorder.cancel()
+        stores.database.dispose()
+
+
+async def _record_use(stores: Stores) -> None:
+    """Write down every few seconds which tokens were used: not one write for each request."""
+    while True:
+        await asyncio.sleep(5)
+        used, stores.used_tokens = stores.used_tokens, set()
+        if used:
+            await asyncio.to_thread(_touch, stores.database, used)
+
+
+def _touch(database: Database, token_ids: set[int]) -> None:
+    with database.writing() as db:
+        auth.touch(db, token_ids)
