@@ -43,7 +43,11 @@ class Entry:
 
 
 CATALOGUE: Mapping[str, Entry] = {
+    "densenet": Entry(dims=(2, 3), version=1, extra="monai"),
     "meshnet": Entry(dims=(2, 3), version=1, extra="torch"),
+    "resnet": Entry(dims=(2, 3), version=1, extra="monai"),
+    "unet": Entry(dims=(2, 3), version=1, extra="monai"),
+    "vit": Entry(dims=(2, 3), version=1, extra="monai"),
 }
 
 

@@ -61,6 +61,7 @@ def meshnet(
     input_image_size: Sequence[int],
     number_of_outputs: int = 2,
     mode: Literal["segmentation", "regression", "sigmoid"] = "segmentation",
+    *,
     number_of_filters: int = 5,
     dilations: Sequence[int] = (1, 2, 4, 8, 16, 8, 4, 2, 1),
     convolution_kernel_size: int = 3,
