@@ -65,16 +65,20 @@ def _unframe(stored: Buffer, size: int, where: str) -> bytes:
     return plain
 
 
-def _regroup(grouped: bytes) -> bytes:
+def _regroup(grouped: bytes) -> Buffer:
     """Put bytes that were grouped by position modulo four back into place."""
     quarter, rest = divmod(len(grouped), 4)
     lengths = [quarter + (plane < rest) for plane in range(4)]
     offsets = [sum(lengths[:plane]) for plane in range(4)]
-    # Shifting whole planes into words is a third faster than four strided copies.
+    # Shifting whole planes into words takes a third less time than four strided copies.
     planes = [np.frombuffer(grouped, np.uint8, quarter, offset) for offset in offsets]
-    words = planes[3].astype("<u4")
-    for plane in planes[2::-1]:
-        words <<= 8
-        words |= plane
-    tail = bytes(grouped[offset + quarter] for offset in offsets[:rest])
-    return words.tobytes() + tail
+    low, high = planes[1].astype("<u2"), planes[3].astype("<u2")
+    low <<= 8
+    low |= planes[0]
+    high <<= 8
+    high |= planes[2]
+    words = high.astype("<u4")
+    words <<= 16
+    words |= low
+    plain = words.data.cast("B")
+    return plain if not rest else bytes(plain) + bytes(grouped[offset + quarter] for offset in offsets[:rest])

@@ -95,7 +95,7 @@ def build_header(stored_size: int, scheme: int, size: int, version: int = 0) -> 
 
 def build_xorb(chunks: Sequence[bytes], scheme: Scheme | Sequence[Scheme] = 0) -> BuiltXorb:
     """Return a valid xorb of these chunks, stored by one scheme or by one per chunk."""
-    schemes = [scheme] * len(chunks) if isinstance(scheme, int) else list(scheme)
+    schemes: list[Scheme] = list(scheme) if isinstance(scheme, Sequence) else [scheme] * len(chunks)
     data = b"".join(build_chunk(chunk, each) for chunk, each in zip(chunks, schemes, strict=True))
     leaves = [(chunk_hash(chunk), len(chunk)) for chunk in chunks]
     return BuiltXorb(list(chunks), data, merkle_root(leaves))
