@@ -141,7 +141,7 @@ class Staging:
             path.unlink(missing_ok=True)
 
     def sweep(self, age_s: float) -> int:
-        """Remove what has not been touched for `age_s`: bodies that a killed process left. Return how many."""
+        """Remove what was not touched for `age_s`, which a killed process left. Return how many files."""
         removed = 0
         for path in self.root.rglob("*"):
             try:
@@ -160,9 +160,7 @@ def full_disk_is_507() -> Generator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(
-                "The hub's disk is full; nothing was changed. Make room, then try again."
-            ) from error
+            raise StorageFull() from error
         raise
 
 

@@ -116,3 +116,6 @@ class Unavailable(HubError):
 class StorageFull(HubError):
     status = 507
     code = "StorageFull"
+
+    def __init__(self) -> None:
+        super().__init__("The hub's disk is full; nothing was changed. Make room, then try again.")

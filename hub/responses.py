@@ -63,7 +63,7 @@ def database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Respon
     if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
         return hub_error(
             request,
-            StorageFull("The hub's disk is full; nothing was changed. Make room, then try again."),
+            StorageFull(),
         )
     log.error("database error", exc_info=error)
     return hub_error(
@@ -76,7 +76,7 @@ def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return hub_error(
             request,
-            StorageFull("The hub's disk is full; nothing was changed. Make room, then try again."),
+            StorageFull(),
         )
     log.error("unexpected error", exc_info=error)
     return _response(
