@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase
 
 # As many as there are threads to ask (anyio's default), or a busy hub waits for its own pool.
 POOL_SIZE = 40
@@ -71,6 +73,12 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+def insert_new(db: Connection, table: type[DeclarativeBase], **values: object) -> bool:
+    """Insert a row unless its key is taken, also by a transaction beside this one; say whether it did."""
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    return db.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount == 1
 
 
 def now() -> datetime:
