@@ -11,9 +11,9 @@ import time
 from urllib.parse import quote, unquote
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send, WebSocketReceiveMessage
 
-from hub.metrics import REQUEST_SECONDS
+from hub.metrics import BODY_BYTES, REQUEST_SECONDS
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hub.request")
 
@@ -31,6 +31,7 @@ _WITH_REVISION = re.compile(
 _WITH_NAME = re.compile(
     rf"(/api/(?:models|datasets)/{_SEGMENT}/{_SEGMENT}/(?:branch|tag|super-squash)/)(.+?)(/?)"
 )
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -62,7 +63,14 @@ class Requests:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
         status = 500
-        sent = 0
+        received = sent = 0
+
+        async def receive_counted() -> HTTPReceiveMessage | WebSocketReceiveMessage:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+            return message
 
         async def send_named(message: Message) -> None:
             nonlocal status, sent
@@ -74,16 +82,21 @@ class Requests:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_named)
+            await self.app(scope, receive_counted, send_named)
         finally:
             seconds = time.perf_counter() - started
-            REQUEST_SECONDS.labels(scope["method"], str(status)).observe(seconds)
+            # A stranger may invent methods; each label that is seen stays in memory.
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            REQUEST_SECONDS.labels(method, str(status)).observe(seconds)
+            BODY_BYTES.labels("in").inc(received)
+            BODY_BYTES.labels("out").inc(sent)
             # The path without its query: signed URLs carry their right to read in it.
             log.info(
                 "request",
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
-                bytes=sent,
+                received=received,
+                sent=sent,
                 ms=round(seconds * 1000, 1),
             )

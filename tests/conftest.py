@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -64,9 +63,8 @@ def start_hub(data_dir: Path, *, port: int | None = None, options: tuple[str, ..
     port = port or free_port()
     log = (data_dir.parent / f"{data_dir.name}.log").open("ab")
     command = [sys.executable, "-m", "registry_client.cli", "serve", "--data-dir", str(data_dir)]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port), *options], stdout=log, stderr=log, cwd=ROOT
-    )
+    command += ["--host", "127.0.0.1", "--port", str(port), *options]
+    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
     log.close()
     endpoint = f"http://127.0.0.1:{port}"
     wait_until_healthy(endpoint, process, data_dir.parent / f"{data_dir.name}.log")
@@ -114,9 +112,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data is not there: this test needs its real scans")
     return folder
-
-
-@pytest.fixture
-def free_space() -> int:
-    """Bytes free where temporary files go."""
-    return shutil.disk_usage("/tmp").free  # noqa: S108
