@@ -91,6 +91,8 @@ class Repo(Table):
         Index("uq_repo_name", "kind", "owner_id", "name_key", unique=True),
         Index("ix_repo_updated", "kind", "updated_at", "id"),
         Index("ix_repo_created", "kind", "created_at", "id"),
+        # Signed tokens and caches name a repository by its id: the id of a deleted one must never come back.
+        {"sqlite_autoincrement": True},
     )
     id: Mapped[int] = _id()
     kind: Mapped[str] = mapped_column(String(8))  # model | dataset
