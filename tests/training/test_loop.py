@@ -1,0 +1,101 @@
+"""The training loop learns, and leaves the network as it is used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("torch")
+
+SIZE = 20
+
+
+def _sphere(index: int):  # noqa: ANN202  # torch types
+    """Draw a bright sphere of a random radius at a random place, in noise."""
+    import torch
+
+    generator = torch.Generator().manual_seed(index)
+    places = torch.rand(3, generator=generator) * 6 + 7
+    radius = float(torch.rand(1, generator=generator)) * 3 + 3
+    axes = torch.meshgrid(*[torch.arange(SIZE, dtype=torch.float32)] * 3, indexing="ij")
+    far = sum((axis - place) ** 2 for axis, place in zip(axes, places, strict=True))
+    labels = (far < radius**2).long()  # pyright: ignore[reportAttributeAccessIssue]  # sum of tensors
+    image = labels + 0.2 * torch.randn(labels.shape, generator=generator)
+    return image[None, None], labels[None]
+
+
+def _dice(model: Any, index: int) -> float:
+    import torch
+
+    from training.demo.measure import dice
+
+    image, labels = _sphere(index)
+    with torch.no_grad():
+        found = model(image).argmax(1)
+    return dice((found == 1).numpy(), (labels == 1).numpy())
+
+
+def _network():  # noqa: ANN202  # a torch module
+    import torch
+
+    from registry_client.architectures import fetch_architecture
+
+    torch.manual_seed(3)
+    return fetch_architecture("meshnet", dim=3)(
+        (SIZE, SIZE, SIZE, 1), number_of_outputs=2, number_of_filters=4, dilations=(1, 2, 1)
+    )
+
+
+def test_eighty_steps_teach_a_small_network_to_find_a_sphere() -> None:
+    from training.demo.loop import train
+
+    model = _network().eval()
+    before = _dice(model, 10_001)
+    losses: list[float] = []
+
+    train(model, _sphere, steps=80, learning_rate=2e-2, report=lambda _, loss: losses.append(loss))
+
+    assert before < 0.5
+    assert min(_dice(model, 10_001 + index) for index in range(5)) > 0.9
+    assert len(losses) == 80
+    assert losses[-1] < losses[0] / 2
+
+
+def test_training_ends_in_evaluation_mode_with_statistics_of_whole_images() -> None:
+    from torch import nn
+
+    from training.demo.loop import train
+
+    model = _network()
+    train(model, _sphere, steps=10, learning_rate=1e-2)
+
+    assert not any(layer.training for layer in model.modules())
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm3d)]
+    assert layers
+    assert all(layer.momentum == 0.1 for layer in layers), "fine-tuning starts from torch's default"
+    assert all(int(layer.num_batches_tracked or 0) > 0 for layer in layers)
+
+
+def test_training_twice_gives_the_same_weights() -> None:
+    from training.demo.loop import train
+
+    first, second = _network(), _network()
+    for model in (first, second):
+        train(model, _sphere, steps=5, learning_rate=1e-2)
+
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    assert all(left.equal(right) for left, right in pairs)
+
+
+def test_loss_is_smaller_for_the_truth_than_for_a_guess() -> None:
+    import torch
+
+    from training.demo.loop import segmentation_loss
+
+    _, labels = _sphere(1)
+    truth = torch.nn.functional.one_hot(labels, 2).movedim(-1, 1).float() * 20 - 10
+    guess = torch.zeros_like(truth)
+
+    assert segmentation_loss(truth, labels) < 0.01
+    assert segmentation_loss(guess, labels) > 0.69  # ln 2, and the Dice of an even guess
