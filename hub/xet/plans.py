@@ -20,6 +20,7 @@ PIECE_SIZE: Final = 4 * 1024 * 1024
 # Clients that ask for several ranges at once put them all into one header.
 _MAX_RANGES: Final = 256
 _TERM: Final = Struct("<32s3I")
+TERM_SIZE: Final = _TERM.size
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -136,7 +137,12 @@ def unpack_terms(packed: Buffer) -> list[Term]:
     """Return the terms that `pack_terms` or a shard packed; FormatError when they are cut."""
     if len(packed) % _TERM.size:
         raise FormatError(f"terms have {_TERM.size} bytes each, got {len(packed)} bytes")
-    return [Term(*fields) for fields in _TERM.iter_unpack(packed)]
+    # A hostile shard has a million terms of one xorb: they share its hash.
+    xorbs: dict[bytes, bytes] = {}
+    return [
+        Term(xorbs.setdefault(xorb, xorb), size, start, end)
+        for xorb, size, start, end in _TERM.iter_unpack(packed)
+    ]
 
 
 def file_size(terms: Iterable[Term]) -> int:

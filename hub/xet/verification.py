@@ -11,7 +11,7 @@ import msgspec
 
 from hub.xet.errors import FormatError
 from hub.xet.hashes import HASH_SIZE, Buffer, Tree, file_hash, range_hash, to_wire
-from hub.xet.plans import Read, Term, decode_read, file_size, reads, unpack_terms
+from hub.xet.plans import TERM_SIZE, Read, Term, decode_read, file_size, reads, unpack_terms
 from hub.xet.shards import FileInfo
 from hub.xet.xorbs import XorbRecord
 
@@ -52,6 +52,9 @@ def verify_file(
     GIL; take more where `open_xorb` waits for a network. Each keeps about 4 MiB in memory.
     """
     name = f"file `{to_wire(file.hash)}`"
+    count = len(file.terms) // TERM_SIZE
+    if len(file.proofs) != HASH_SIZE * count:
+        raise FormatError(f"{name} has {len(file.proofs) // HASH_SIZE} range hashes for {count} terms")
     terms = unpack_terms(file.terms)
     _check_terms(name, terms, records, max_size)
     _check_proofs(name, file.proofs, terms, records)
@@ -93,8 +96,6 @@ def _check_terms(
 def _check_proofs(
     name: str, proofs: bytes, terms: Sequence[Term], records: Mapping[bytes, XorbRecord]
 ) -> None:
-    if len(proofs) != HASH_SIZE * len(terms):
-        raise FormatError(f"{name} has {len(proofs) // HASH_SIZE} range hashes for {len(terms)} terms")
     for index, term in enumerate(terms):
         hashes = memoryview(records[term.xorb].hashes)[HASH_SIZE * term.start : HASH_SIZE * term.end]
         if proofs[HASH_SIZE * index : HASH_SIZE * (index + 1)] != range_hash(hashes):

@@ -228,7 +228,9 @@ def test_a_file_beyond_the_callers_limit_is_refused_before_it_is_read() -> None:
 
 def test_a_small_shard_cannot_ask_for_hours_of_hashing() -> None:
     tiny = build_xorb(split(bytes(8192), 1))
-    file = FileInfo(b"h" * 32, plans.pack_terms([Term(tiny.hash, 8192, 0, 8192)] * 100_000), b"", None)
+    file = FileInfo(
+        b"h" * 32, plans.pack_terms([Term(tiny.hash, 8192, 0, 8192)] * 100_000), bytes(3_200_000), None
+    )
 
     with pytest.raises(FormatError, match="chunks of 8 KiB or more"):
         verify_file(file, {tiny.hash: record(tiny)}, read)
