@@ -1,10 +1,11 @@
 """How alembic reaches the hub's database: through the connection that `hub.migrations` opened.
 
-There is no alembic.ini: `voxhub database upgrade` knows the database from `--data-dir` and `VOXHUB_DATABASE_URL`,
-so there is no second place where its address could be written differently.
+There is no alembic.ini: `voxhub database upgrade` knows the database from `--data-dir` and
+`VOXHUB_DATABASE_URL`, so there is no second place where its address could be written differently.
 """
 
 from alembic import context
+
 from hub.tables import Table
 
 connection = context.config.attributes["connection"]

@@ -1,4 +1,6 @@
-"""Structured logs, one line for each event, on standard error: readable, or JSON with `VOXHUB_LOG_FORMAT=json`.
+"""Structured logs, one line for each event, on standard error.
+
+They are readable, or JSON with `VOXHUB_LOG_FORMAT=json`.
 
 Nothing secret may reach a line: requests are logged without query and headers (`hub.asgi`), the database
 hides parameters (`hub.db`), and tracebacks are printed without the values of local variables.

@@ -60,9 +60,9 @@ def state(db: Connection) -> State:
 
 
 def prepare(database: Database, *, upgrade_command: str) -> bool:
-    """Make the tables of an empty database and return whether it was empty; raise Conflict for another version.
+    """Make the tables of an empty database and return whether it was empty.
 
-    `upgrade_command` is what the message tells the operator to run.
+    Raise Conflict for another version; `upgrade_command` is what the message tells the operator to run.
     """
     with database.reading() as db:
         if state(db) == "current":

@@ -1,6 +1,7 @@
 """The first tables."""
 
 from alembic import op
+
 from hub.tables import Table
 
 revision = "0001"

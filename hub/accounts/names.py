@@ -11,8 +11,9 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 RESERVED = frozenset({
     "about", "account", "accounts", "admin", "administrator", "annotate", "api", "architectures", "assets",
     "audit", "auth", "avatars", "blog", "browse", "cas", "collections", "compare", "dashboard", "datasets",
-    "deployments", "docs", "download", "downloads", "explore", "favicon.ico", "files", "health", "help", "home",
-    "index.html", "inference", "join", "kernels", "legal", "lfs", "lineage", "login", "logout", "me", "metrics",
+    "deployments", "docs", "download", "downloads", "explore", "favicon.ico", "files", "health", "help",
+    "home", "index.html", "inference", "join", "kernels", "legal", "lfs", "lineage", "login", "logout", "me",
+    "metrics",
     "model", "models", "new", "notifications", "oauth", "operator", "organization", "organizations", "orgs",
     "papers", "privacy", "profile", "register", "repos", "robots.txt", "root", "run", "runner", "search",
     "security", "settings", "signin", "signout", "signup", "sitemap.xml", "spaces", "static", "status",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
@@ -94,7 +94,8 @@ def add_user(
 
     `password` is what `passwords.digest` made of it: hashing takes too long for a transaction that writes.
     Without one the user signs in by access tokens only.
-    Raise Invalid for a name, full name or e-mail address that breaks a rule, Conflict for a name that is taken.
+    Raise Invalid for a name, full name or e-mail address that breaks a rule, Conflict for a name that is
+    taken.
     """
     names.check(name, reserved_allowed=admin and name == "admin")
     return _add(db, "user", name, fullname=fullname, email=_email(email), password=password, admin=admin)
@@ -230,8 +231,8 @@ def _add(
         )
     except IntegrityError:
         raise Conflict(
-            f"The name `{name}` is taken: users and organisations share their names, and upper and lower case "
-            "are the same. Choose another."
+            f"The name `{name}` is taken: users and organisations share their names, and upper and lower "
+            "case are the same. Choose another."
         ) from None
     return AccountRecord(row.scalar_one(), kind, name, fullname or name, email, admin, moment)
 
@@ -252,11 +253,11 @@ def _email(value: str | None) -> str | None:
     raise Invalid(f"`{_shown(value)}` is no e-mail address.")
 
 
-def _members(db: Connection, query: Select[*tuple[object, ...]]) -> list[Member]:
+def _members(db: Connection, query: Select[*tuple[Any, ...]]) -> list[Member]:
     return [Member(_record(row), role(row.role)) for row in db.execute(query)]
 
 
-def _record(row: Row[*tuple[object, ...]]) -> AccountRecord:
+def _record(row: Row[*tuple[Any, ...]]) -> AccountRecord:
     return AccountRecord(
         id=row.id,
         kind="org" if row.kind == "org" else "user",

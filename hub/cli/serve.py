@@ -149,5 +149,6 @@ def _run(data_dir: Path, listener: socket.socket, workers: int) -> None:
             shutil.rmtree(metrics, ignore_errors=True)
     if workers == 1 and not server.started:
         raise click.ClickException(
-            f"The hub did not start; the lines above say why. Its data: {command_on(data_dir, 'database current')}"
+            "The hub did not start; the lines above say why. "
+            f"See what its database says: {command_on(data_dir, 'database current')}"
         )
