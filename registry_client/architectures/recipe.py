@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from torch import nn
-
-type_error = "expected plain data (numbers, strings, booleans, lists)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,18 @@ def plain(value: object) -> object:
         case None | bool() | int() | float() | str():
             return value
         case list() | tuple():
-            return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # items are checked by the recursion
+            return [plain(item) for item in cast("list[object]", value)]
+        case dict():
+            pairs = cast("dict[object, object]", value)
+            return {_key(key): plain(item) for key, item in pairs.items()}
         case _:
-            message = f"{type_error}, got `{value!r}`"
-            raise TypeError(message)
+            raise TypeError(f"expected plain data (numbers, strings, booleans, lists), got `{value!r:.80}`")
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    raise TypeError(f"expected names that are strings, got `{key!r:.80}`")
 
 
 def find_recipe(module: nn.Module) -> Recipe | None:

@@ -25,7 +25,7 @@ from registry_client.architectures.arguments import (
 class VisionTransformer(ViT):
     """MONAI's network with one answer: its own also returns every hidden state."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # that is the point
         """Return logits (N, outputs) for an image (N, channels, *spatial), float32."""
         logits, _ = cast("tuple[Tensor, list[Tensor]]", super().forward(x))
         return logits

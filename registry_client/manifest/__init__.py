@@ -19,6 +19,7 @@ of the record where they stood, and are written back there.
 """
 
 from registry_client.manifest.codec import (
+    LARGEST_SIZE,
     ManifestError,
     NotAManifestError,
     decode,
@@ -47,6 +48,7 @@ from registry_client.manifest.records import (
 )
 
 __all__ = [
+    "LARGEST_SIZE",
     "VERSION",
     "Architecture",
     "Class",

@@ -64,7 +64,7 @@ class Architecture(Record, frozen=True):
     """
 
     name: str | None = None
-    dim: Literal[1, 2, 3] | None = None
+    dim: int | None = None
     version: int | None = None
     class_: str | None = msgspec.field(default=None, name="class")
     arguments: dict[str, object] = msgspec.field(default_factory=_no_fields)
@@ -79,10 +79,11 @@ class Architecture(Record, frozen=True):
         if self.name is not None:
             _demand(self.dim is not None, "`dim` is missing beside `name`")
             _demand(self.version is not None, "`version` is missing beside `name`")
+        _demand(self.dim in {None, 1, 2, 3}, f"dim must be 1, 2 or 3, got `{self.dim}`")
         _demand(self.version is None or self.version >= 1, f"version must be >= 1, got `{self.version}`")
         if self.class_ is not None:
             _demand(
-                len(self.class_) <= 256 and _CLASS.fullmatch(self.class_) is not None,  # noqa: PLR2004
+                len(self.class_) <= 256 and _CLASS.fullmatch(self.class_) is not None,
                 f"class must be a dotted name such as `monai.networks.nets.UNet`, got `{self.class_}`",
             )
 
@@ -131,7 +132,7 @@ class Intensity(Record, frozen=True):
                 f"rule `{self.rule}` needs lower < upper, got `{self.lower}` and `{self.upper}`",
             )
         if self.rule == "percentiles":
-            inside = (self.lower or 0) >= 0 and (self.upper or 0) <= 100  # noqa: PLR2004  # percent
+            inside = (self.lower or 0) >= 0 and (self.upper or 0) <= 100  # percent
             _demand(inside, f"percentiles must be in 0..100, got `{self.lower}` and `{self.upper}`")
         _demand(
             self.deviation is None or self.deviation > 0, f"deviation must be > 0, got `{self.deviation}`"
