@@ -1,0 +1,94 @@
+"""Small requests per second: resolve HEAD, model info, tree; against nginx and a bare Litestar route.
+
+    python benchmarks/bench_metadata.py [--seconds 5] [--connections 16]
+
+Needs `wrk` (apt-get install wrk) and nginx. A bare route on the same server is what the framework costs;
+the ratio to it is what the registry adds.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench_transfer import create
+from peers import Server, client, free_port, hub, nginx, workspace
+
+BARE = """
+import sys, uvicorn
+from litestar import Litestar, get
+@get("/", sync_to_thread=True)
+def bare() -> dict[str, str]: return {"status": "ok"}
+uvicorn.run(Litestar([bare]), port=int(sys.argv[1]), loop="uvloop", http="httptools", log_level="error")
+"""
+COMMIT = """
+import sys
+from huggingface_hub import CommitOperationAdd, HfApi
+endpoint, token, repo = sys.argv[1:]
+files = [CommitOperationAdd(f"folder/{n}.txt", f"{n}".encode()) for n in range(20)]
+HfApi(endpoint=endpoint, token=token).create_commit(repo, files, commit_message="files")
+"""
+
+
+def rate(folder: Path, url: str, seconds: int, connections: int, method: str = "GET") -> float:
+    """Requests per second that wrk gets from `url`; any answer but 2xx ends the run."""
+    script = folder / "method.lua"
+    script.write_text(f'wrk.method = "{method}"\n')
+    output = subprocess.check_output(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url], text=True
+    )
+    if "Non-2xx" in output:
+        sys.exit(f"{url} failed:\n{output}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    return float(found[1]) if found else 0.0
+
+
+def main() -> None:
+    """Ask every server in one run and print its rates."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=16)
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("This benchmark drives the servers with wrk: apt-get install wrk")
+    with workspace() as folder, nginx(folder / "nginx") as plain, hub(folder / "hub") as ours:
+        repo = create(ours, "many")
+        client(COMMIT, ours.endpoint, ours.token, repo, folder=folder / "home")
+        port = free_port()
+        bare = subprocess.Popen([sys.executable, "-c", BARE, str(port)])
+        try:
+            client("import time; time.sleep(3)", folder=folder)
+            compare(folder, ours, plain, f"http://127.0.0.1:{port}/", repo, options)
+        finally:
+            bare.terminate()
+
+
+def compare(
+    folder: Path, ours: Server, plain: Server, bare: str, repo: str, options: argparse.Namespace
+) -> None:
+    """Print a row for each kind of request, with its ratio to the bare route."""
+    hub_urls = {
+        "resolve HEAD": (f"{ours.endpoint}/{repo}/resolve/main/folder/7.txt", "HEAD"),
+        "resolve GET, 1 byte": (f"{ours.endpoint}/{repo}/resolve/main/folder/7.txt", "GET"),
+        "model info": (f"{ours.endpoint}/api/models/{repo}", "GET"),
+        "tree": (f"{ours.endpoint}/api/models/{repo}/tree/main/folder", "GET"),
+        "list of models": (f"{ours.endpoint}/api/models?limit=20", "GET"),
+        "health": (f"{ours.endpoint}/api/health", "GET"),
+    }
+    reference = rate(folder, bare, options.seconds, options.connections)
+    print(f"{'':<26}{'requests/s':>12}{'ratio':>8}")
+    print(f"{'bare Litestar route':<26}{reference:>12.0f}{1:>8.2f}")
+    print(
+        f"{'nginx, a file':<26}{rate(folder, f'{plain.endpoint}/up', options.seconds, options.connections):>12.0f}"
+    )
+    for label, (url, method) in hub_urls.items():
+        found = rate(folder, url, options.seconds, options.connections, method)
+        print(f"{label:<26}{found:>12.0f}{found / reference:>8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
