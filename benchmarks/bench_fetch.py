@@ -12,7 +12,6 @@ processor and wall milliseconds, and by how much resident memory grew.
 import argparse
 import json
 import statistics
-from pathlib import Path
 
 from peers import client, hub, workspace
 

@@ -9,7 +9,6 @@ fast; 0.5 takes twice as long). Then version 2 of the file with 5 % of it change
 import argparse
 import json
 import re
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -78,10 +77,8 @@ def measure(label: str, server: Server, work: Callable[[], str], peer_s: float |
     before = server.processor_s()
     seconds = float(work())
     ratio = "" if peer_s is None else f"{peer_s / seconds:>8.2f}"
-    print(
-        f"{label:<34}{seconds:>8.2f}{server.processor_s() - before:>10.2f}{server.resident() / 2**20:>10.0f}{ratio}",
-        flush=True,
-    )
+    used = server.processor_s() - before
+    print(f"{label:<34}{seconds:>8.2f}{used:>10.2f}{server.resident() / 2**20:>10.0f}{ratio}", flush=True)
     return seconds
 
 
