@@ -82,9 +82,8 @@ def compare(
     reference = rate(folder, bare, options.seconds, options.connections)
     print(f"{'':<26}{'requests/s':>12}{'ratio':>8}")
     print(f"{'bare Litestar route':<26}{reference:>12.0f}{1:>8.2f}")
-    print(
-        f"{'nginx, a file':<26}{rate(folder, f'{plain.endpoint}/up', options.seconds, options.connections):>12.0f}"
-    )
+    static = rate(folder, f"{plain.endpoint}/up", options.seconds, options.connections)
+    print(f"{'nginx, a file':<26}{static:>12.0f}{static / reference:>8.2f}")
     for label, (url, method) in hub_urls.items():
         found = rate(folder, url, options.seconds, options.connections, method)
         print(f"{label:<26}{found:>12.0f}{found / reference:>8.2f}", flush=True)
