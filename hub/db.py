@@ -7,7 +7,7 @@ waiting sleeps and retries, which starves some of many writers.
 """
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -79,6 +79,13 @@ def insert_new(db: Connection, table: type[DeclarativeBase], **values: object) -
     """Insert a row unless its key is taken, also by a transaction beside this one; say whether it did."""
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     return db.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount == 1
+
+
+def insert_all(db: Connection, table: type[DeclarativeBase], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert many rows at once; those whose key is taken stay as they are."""
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    if rows:
+        db.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def now() -> datetime:
