@@ -43,22 +43,22 @@ def _network():  # noqa: ANN202  # a torch module
 
     torch.manual_seed(3)
     return fetch_architecture("meshnet", dim=3)(
-        (SIZE, SIZE, SIZE, 1), number_of_outputs=2, number_of_filters=4, dilations=(1, 2, 1)
+        (SIZE, SIZE, SIZE, 1), number_of_outputs=2, number_of_filters=8, dilations=(1, 2, 1)
     )
 
 
-def test_eighty_steps_teach_a_small_network_to_find_a_sphere() -> None:
+def test_sixty_steps_teach_a_small_network_to_find_a_sphere() -> None:
     from training.demo.loop import train
 
     model = _network().eval()
     before = _dice(model, 10_001)
     losses: list[float] = []
 
-    train(model, _sphere, steps=80, learning_rate=2e-2, report=lambda _, loss: losses.append(loss))
+    train(model, _sphere, steps=60, learning_rate=2e-2, report=lambda _, loss: losses.append(loss))
 
     assert before < 0.5
     assert min(_dice(model, 10_001 + index) for index in range(5)) > 0.9
-    assert len(losses) == 80
+    assert len(losses) == 60
     assert losses[-1] < losses[0] / 2
 
 

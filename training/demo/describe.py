@@ -10,6 +10,8 @@ from training.demo.measure import Metrics
 from training.demo.recipes import Recipe, Release
 
 _TEMPLATE = "ICBM 2009a nonlinear T1 template (MNI152), as shipped with nilearn"
+NAMESPACE = "lab"
+"""The organisation that `make demo` pushes to."""
 _COLOURS = {"grey matter": "#cd3e4e", "white matter": "#f2f2f2", "other": "#4f81bd", "brain": "#e0a458"}
 _TITLES = {"tissue": "MNI152 tissue", "brain": "MNI152 brain mask"}
 _SUMMARIES = {
@@ -64,33 +66,43 @@ def _steps(recipe: Recipe, release: Release) -> int:
 
 def _base(recipe: Recipe, release: Release) -> str | None:
     number = recipe.releases.index(release)
-    return recipe.releases[number - 1].version if number else None
+    return f"{NAMESPACE}/{recipe.name}@{recipe.releases[number - 1].version}" if number else None
 
 
 def card_of(recipe: Recipe, release: Release, metrics: Metrics) -> str:
     """Write the model card: YAML metadata for the hub, then what a user has to know."""
     title, summary = _TITLES[recipe.target], _SUMMARIES[recipe.target]
     base = _base(recipe, release)
-    goes_on = f" This version goes on from {base}." if base else ""
+    goes_on = f" This version goes on from `{base}`." if base else ""
     size = " × ".join(str(extent) for extent in metrics.shape)
     patch = " × ".join(str(extent) for extent in recipe.patch)
     return f"""---
 license: apache-2.0
 library_name: voxhub
 pipeline_tag: image-segmentation
+architecture: meshnet
+modality:
+- MR
+version: {release.version}
 tags:
-- medical
+- voxhub
+- medical-imaging
+- segmentation
 - mr
 - t1
 - brain
-- segmentation
-- meshnet
 - demonstration
 ---
 # {title} {release.version}
 
 A MeshNet of {metrics.parameters:,} parameters that {summary}, on T1-weighted MR images of adults.
 It is a **demonstration model, not for clinical use**.{goes_on}
+
+## Intended use
+
+Trying out a hub: registering, fetching, fine-tuning and running a model on a laptop or in a browser.
+It is small enough for that and does a recognisable job. Do not base a diagnosis, a treatment or a
+scientific result on its labels.
 
 ## Use
 
@@ -99,7 +111,7 @@ import nibabel
 import registry_client as vox
 from training.inference import segment
 
-model = vox.fetch_pretrained("lab/{recipe.name}@{release.version}")
+model = vox.fetch_pretrained("{NAMESPACE}/{recipe.name}@{release.version}")
 labels = segment(model, nibabel.load("t1.nii.gz"))
 nibabel.save(labels, "labels.nii.gz")
 ```
