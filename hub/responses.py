@@ -16,6 +16,7 @@ from hub.errors import (
     Forbidden,
     HubError,
     NotFound,
+    RepoNotFound,
     StorageFull,
     TooLarge,
     Unauthorized,
@@ -32,6 +33,7 @@ type_of_status = {
     409: Conflict,
     413: TooLarge,
 }
+_BELOW_A_REPO = re.compile(r"/api/(models|datasets)/.|/(datasets/)?[^/]+/(resolve|raw)/.")
 _NOT_A_HEADER = re.compile(r"[\r\n\t\0]+")
 
 
@@ -40,8 +42,18 @@ def hub_error(_: Request[Any, Any, Any], error: HubError) -> Response[dict[str, 
     return _response(error.status, error.code, error.message, {**error.headers}, error.extra)
 
 
-def framework_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, object]]:
+def framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, object]]:
     """One of Litestar's: a route that does not exist, a body that does not parse."""
+    path = request.scope["path"]
+    if error.status_code == 404 and _BELOW_A_REPO.match(path):
+        # `/api/models/foo`, `/foo/resolve/…`: clients ask whether a repository of this name exists.
+        return hub_error(
+            request,
+            RepoNotFound(
+                "There is no such repository or page. Repositories are named `namespace/name`, "
+                "as in `lab/t1-tissue`."
+            ),
+        )
     kind = type_of_status.get(error.status_code)
     code = kind.code if kind else "BadRequest" if error.status_code < 500 else "InternalError"
     message = error.detail

@@ -49,6 +49,13 @@ def collect(card: Plain, config: Plain) -> list[str]:
     return sorted(found)[:MOST_TAGS]
 
 
+def texts(value: object) -> Iterator[str]:
+    """Yield the texts of a value that may be one, or a list with some."""
+    for item in _items(value):
+        if isinstance(item, str) and item.isprintable() and (text := _fitting(item.strip())):
+            yield text
+
+
 def word(value: object) -> str | None:
     """A short text as it is, anything else as None."""
     if isinstance(value, str) and 0 < len(value) <= 96 and value.isprintable():
@@ -58,9 +65,9 @@ def word(value: object) -> str | None:
 
 def _of_card(card: Plain) -> Iterator[str]:
     for key in _PLAIN:
-        yield from _texts(card.get(key))
+        yield from texts(card.get(key))
     for key, prefix in _PREFIXED.items():
-        for text in _texts(card.get(key)):
+        for text in texts(card.get(key)):
             yield _fitting(f"{prefix}:{text}")
             if key == "language":
                 # Hugging Face tags models with the bare code, data sets with the prefix: people ask for both.
@@ -68,10 +75,10 @@ def _of_card(card: Plain) -> Iterator[str]:
 
 
 def _of_manifest(config: Plain) -> Iterator[str]:
-    yield from _texts(config.get("model_type"))
-    for text in _texts(config.get("task")):
+    yield from texts(config.get("model_type"))
+    for text in texts(config.get("task")):
         yield _fitting(f"task:{text}")
-    for text in _texts(config.get("architectures")):
+    for text in texts(config.get("architectures")):
         yield _fitting(f"architecture:{text}")
     architecture = config.get("architecture")
     if isinstance(architecture, dict):
@@ -79,18 +86,12 @@ def _of_manifest(config: Plain) -> Iterator[str]:
         architecture = recipe.get("name") or recipe.get("class")
         if recipe.get("dim") in (1, 2, 3):
             yield f"dim:{recipe['dim']}"
-    for text in _texts(architecture):
+    for text in texts(architecture):
         yield _fitting(f"architecture:{text}")
     for entry in _items(config.get("inputs")):
         if isinstance(entry, dict):
-            for text in _texts(cast("Plain", entry).get("modality")):
+            for text in texts(cast("Plain", entry).get("modality")):
                 yield _fitting(f"modality:{text}")
-
-
-def _texts(value: object) -> Iterator[str]:
-    for item in _items(value):
-        if isinstance(item, str) and item.isprintable() and (text := _fitting(item.strip())):
-            yield text
 
 
 def _items(value: object) -> list[Any]:
