@@ -3,25 +3,28 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 
-from litestar import Litestar, Router, get
+from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp, ControllerRouterHandler
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from hub import responses
+from hub import openapi, responses
+from hub.accounts.routes import ACCOUNT_ROUTES
 from hub.asgi import Requests
 from hub.auth import service as auth
 from hub.auth.signatures import Signer
 from hub.blobs import LocalBlobs, Staging
-from hub.call import Call, Stores, provide_call
-from hub.db import Database
+from hub.call import Stores, provide_call
+from hub.db import POOL_SIZE, Database
 from hub.errors import HubError
+from hub.operation import OPERATION_ROUTES
+from hub.repos.list_routes import ListController, StorageController, TagsController
+from hub.repos.routes import CardController, RepoController, ReposController
 from hub.settings import Settings
 
 # Browsers hide every other header from scripts; the JavaScript client reads these.
@@ -43,19 +46,18 @@ EXPOSED_HEADERS = [
 ]
 
 # What is mounted once: accounts, listing and creating repositories, the Xet store.
-ROUTES: list[ControllerRouterHandler] = []
+ROUTES: list[ControllerRouterHandler] = [
+    *OPERATION_ROUTES,
+    *ACCOUNT_ROUTES,
+    ReposController,
+    CardController,
+    TagsController,
+    StorageController,
+]
 # What is mounted below /api/models/… and /api/datasets/…
-REPO_API: list[ControllerRouterHandler] = []
+REPO_API: list[ControllerRouterHandler] = [ListController, RepoController]
 # What is mounted below /… and /datasets/…: resolve, raw, Git LFS.
 REPO_FILES: list[ControllerRouterHandler] = []
-
-
-@get("/api/health", sync_to_thread=True, tags=["Operation"])
-def health(call: NamedDependency[Call]) -> dict[str, str]:
-    """Answer 200 when the hub and its database work."""
-    with call.reading() as db:
-        db.execute(text("SELECT 1"))
-    return {"status": "ok"}
 
 
 def create(settings: Settings) -> ASGIApp:
@@ -75,7 +77,6 @@ def create_litestar(settings: Settings) -> Litestar:
     )
     return Litestar(
         route_handlers=[
-            health,
             *ROUTES,
             Router(path="/api/models", opt={"kind": "model"}, route_handlers=REPO_API),
             Router(path="/api/datasets", opt={"kind": "dataset"}, route_handlers=REPO_API),
@@ -98,7 +99,7 @@ def create_litestar(settings: Settings) -> Litestar:
             expose_headers=EXPOSED_HEADERS,
             max_age=86400,
         ),
-        openapi_config=OpenAPIConfig(title="Voxhub", version="1", path="/api/docs"),
+        openapi_config=openapi.CONFIG,
         logging_config=None,
     )
 
@@ -106,6 +107,9 @@ def create_litestar(settings: Settings) -> Litestar:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
     stores: Stores = app.state.stores
+    # asyncio's own has as many threads as cores and four: a few that wait for a lock would stop all others.
+    threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="hub")
+    asyncio.get_running_loop().set_default_executor(threads)
     await asyncio.to_thread(stores.staging.sweep, stores.settings.staging_age_s)
     recorder = asyncio.create_task(_record_use(stores))
     try:

@@ -87,7 +87,9 @@ class Requests:
             seconds = time.perf_counter() - started
             # A stranger may invent methods; each label that is seen stays in memory.
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            REQUEST_SECONDS.labels(method, str(status)).observe(seconds)
+            # The route as it is declared, not the path: there are as many paths as files.
+            route = scope.get("path_template") or "none"
+            REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
             BODY_BYTES.labels("in").inc(received)
             BODY_BYTES.labels("out").inc(sent)
             # The path without its query: signed URLs carry their right to read in it.

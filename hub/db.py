@@ -96,9 +96,13 @@ def now() -> datetime:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        )
     engine = create_engine(
         url,
+        # Errors are logged, and a statement's parameters may be what nobody should read there.
+        hide_parameters=True,
         pool_size=POOL_SIZE,
         max_overflow=0,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S, "isolation_level": None},

@@ -13,6 +13,7 @@
     ├── TooLarge          413
     ├── RangeUnsatisfiable 416
     ├── Invalid           422
+    ├── TooManyRequests   429
     ├── Unsupported       501
     ├── Unavailable       503  the database or the store is away: never "not found"
     └── StorageFull       507
@@ -101,6 +102,11 @@ class RangeUnsatisfiable(HubError):
 class Invalid(HubError):
     status = 422
     code = "Invalid"
+
+
+class TooManyRequests(HubError):
+    status = 429
+    code = "TooManyRequests"
 
 
 class Unsupported(HubError):

@@ -2,7 +2,7 @@
 
 import re
 
-from hub.errors import Invalid
+from hub.errors import BadRequest
 
 MIN_LENGTH = 2
 MAX_LENGTH = 42
@@ -23,24 +23,24 @@ RESERVED = frozenset({
 
 
 def check(name: str, *, reserved_allowed: bool = False) -> str:
-    """Return the name; raise Invalid, saying which rule it breaks.
+    """Return the name; raise BadRequest, saying which rule it breaks.
 
     `reserved_allowed` is for the hub's own first account, `admin`.
     """
     shown = ascii(name[:60])[1:-1] + ("…" if len(name) > 60 else "")
     if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
-        raise Invalid(
+        raise BadRequest(
             f"The name `{shown}` has {len(name)} characters; choose one of {MIN_LENGTH} to {MAX_LENGTH}."
         )
     if not _NAME.fullmatch(name) or "--" in name or ".." in name:
-        raise Invalid(
+        raise BadRequest(
             f"`{shown}` cannot be a name: use letters of the English alphabet, digits, `-`, `.` and `_`; not "
             "`-` or `.` at either end, nor `--` or `..` anywhere."
         )
     if name.lower().endswith(".git"):
-        raise Invalid(f"`{shown}` cannot be a name: `.git` at the end is git's. Leave it away.")
+        raise BadRequest(f"`{shown}` cannot be a name: `.git` at the end is git's. Leave it away.")
     if name.lower() in RESERVED and not reserved_allowed:
-        raise Invalid(
+        raise BadRequest(
             f"The name `{shown}` is reserved: it is part of the hub's own addresses. Choose another."
         )
     return name

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.accounts import names
 from hub.auth.service import Role
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import BadRequest, Conflict, NotFound
 from hub.tables import Account, Membership, Repo
 
 AccountKind = Literal["user", "org"]
@@ -94,7 +94,7 @@ def add_user(
 
     `password` is what `passwords.digest` made of it: hashing takes too long for a transaction that writes.
     Without one the user signs in by access tokens only.
-    Raise Invalid for a name, full name or e-mail address that breaks a rule, Conflict for a name that is
+    Raise BadRequest for a name, full name or e-mail address that breaks a rule, Conflict for a name that is
     taken.
     """
     names.check(name, reserved_allowed=admin and name == "admin")
@@ -198,11 +198,11 @@ def count_repos(db: Connection, owner_id: int, *, private: bool) -> dict[str, in
 
 
 def role(value: str) -> Role:
-    """Read a role; raise Invalid."""
+    """Read a role; raise BadRequest."""
     for known in ROLES:
         if value == known:
             return known
-    raise Invalid(
+    raise BadRequest(
         f"`{_shown(value)}` is no role. Choose one of {', '.join(f'`{known}`' for known in ROLES)}."
     )
 
@@ -218,7 +218,7 @@ def _add(
     admin: bool = False,
 ) -> AccountRecord:
     if len(fullname) > 256 or _CONTROL.search(fullname):
-        raise Invalid(
+        raise BadRequest(
             f"The full name `{_shown(fullname)}` is longer than 256 characters, or has control characters."
         )
     values = {"kind": kind, "name": name, "fullname": fullname or name, "email": email, "admin": admin}
@@ -250,7 +250,7 @@ def _email(value: str | None) -> str | None:
         len(value) <= 320 and re.fullmatch(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+", value)
     ):
         return value
-    raise Invalid(f"`{_shown(value)}` is no e-mail address.")
+    raise BadRequest(f"`{_shown(value)}` is no e-mail address.")
 
 
 def _members(db: Connection, query: Select[*tuple[Any, ...]]) -> list[Member]:

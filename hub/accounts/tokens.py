@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.auth.service import digest
 from hub.db import now
-from hub.errors import Conflict, Invalid, NotFound
+from hub.errors import BadRequest, Conflict, NotFound
 from hub.tables import Token
 
 TokenRole = Literal["read", "write"]
@@ -50,14 +50,16 @@ def create(
     """Make a token and return it with its value, which cannot be read again.
 
     `value` lets an operator choose it: it starts with `hf_` and has at least 20 characters.
-    Raise Invalid for a name, an age or a value that breaks a rule, Conflict for a value that is in use.
+    Raise BadRequest for a name, an age or a value that breaks a rule, Conflict for a value that is in use.
     """
     if not 1 <= len(name) <= 96 or _CONTROL.search(name):
-        raise Invalid("A token's name has 1 to 96 characters, none of them a control character.")
+        raise BadRequest("A token's name has 1 to 96 characters, none of them a control character.")
     if expires_in_days is not None and not 0 < expires_in_days <= MAX_DAYS:
-        raise Invalid(f"A token lives for more than 0 and at most {MAX_DAYS} days, not `{expires_in_days}`.")
+        raise BadRequest(
+            f"A token lives for more than 0 and at most {MAX_DAYS} days, not `{expires_in_days}`."
+        )
     if value is not None and not _CHOSEN.fullmatch(value):
-        raise Invalid(
+        raise BadRequest(
             "The chosen value cannot be a token: it must start with `hf_`, have 20 to 256 characters, and no "
             "spaces or letters beyond ASCII."
         )

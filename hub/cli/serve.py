@@ -103,7 +103,7 @@ This is its first start. The account `admin` was made; its access token is shown
 
     {token}
 
-Sign in:   voxhub login {address} {token}
+Sign in:   voxhub login {address} --token {token}
 or:        export HF_ENDPOINT={address} HF_TOKEN={token}
 """
 
