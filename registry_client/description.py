@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -107,10 +108,20 @@ def _task(architecture: manifests.Architecture) -> manifests.Task | None:
 
 
 def _default_inputs(architecture: manifests.Architecture) -> tuple[manifests.Input, ...]:
-    size = architecture.arguments.get("input_image_size") if architecture.name else None
-    if not isinstance(size, list):
+    """Return one image with the channels of the network, and the sizes that it takes."""
+    arguments = architecture.arguments
+    sizes = cast("list[int] | None", arguments.get("input_image_size")) if architecture.name else None
+    if not sizes:
         return ()
-    return (manifests.Input(channels=int(cast("list[int]", size)[-1])),)
+    size = None
+    if architecture.name == "vit":
+        size = manifests.Size(rule="fixed", value=tuple(sizes[:-1]))
+    elif architecture.name == "unet":
+        filters = cast("list[int] | None", arguments.get("number_of_filters"))
+        levels = len(filters) if filters else cast("int", arguments["number_of_layers"])
+        strides = cast("list[int] | None", arguments.get("strides")) or [2] * (levels - 1)
+        size = manifests.Size(rule="multiple_of", value=math.prod(strides))
+    return (manifests.Input(channels=sizes[-1], size=size),)
 
 
 def _demand_agreement(manifest: manifests.Manifest) -> None:

@@ -46,7 +46,7 @@ def write_folder(folder: Path, module: nn.Module, manifest: manifests.Manifest, 
     except weights.WeightsError as error:
         raise ArchitectureError(
             f"the module is not what its {'recipe' if manifest.architecture.name else 'arguments'} "
-            f"builds: {error}; was a layer replaced after it was built?"
+            f"gave: {error}; was a layer replaced after it was built?"
         ) from error
     if repr(rebuilt) != repr(module):
         line = next(

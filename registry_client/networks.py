@@ -94,8 +94,7 @@ def find_class(name: str) -> type[nn.Module]:
     module_name, _, class_name = name.rpartition(".")
     if module_name not in ALLOWED:
         raise ArchitectureError(
-            f"class `{name}` is not allowed: only classes of {' and '.join(ALLOWED)} are imported. "
-            + WAYS_TO_GO_ON
+            f"class `{name}` is not allowed: only classes of {' and '.join(ALLOWED)} are imported"
         )
     module = _import(module_name)
     found = getattr(module, class_name, None) if not class_name.startswith("_") else None
@@ -104,11 +103,16 @@ def find_class(name: str) -> type[nn.Module]:
         and issubclass(found, nn.Module)
         and f"{found.__module__}.".startswith(f"{ALLOWED[module_name]}.")
     ):
-        classes = [word for word in vars(module) if isinstance(getattr(module, word), type)]
-        raise ArchitectureError(
-            f"`{name}` is no network class of this version; {nearest(class_name, classes):.200}"
-        )
+        hint = nearest(class_name, _network_names(module)).partition("? Known")[0]
+        raise ArchitectureError(f"`{name}` is no network class of the installed version; {hint:.80}?")
     return found
+
+
+def _network_names(module: object) -> list[str]:
+    from torch import nn
+
+    found = cast("dict[str, object]", vars(module))
+    return [name for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, nn.Module)]
 
 
 def _import(module_name: str) -> object:

@@ -29,19 +29,21 @@ def main() -> None:
     voxhub ls                                what is there
     voxhub pull lab/t1-tissue@1.0.0          download the files of a version
     voxhub push ./folder lab/mine --version 1.0.0
-    """  # noqa: D301  # \b is how click keeps lines
+    """
 
 
 @main.command()
 @click.argument("endpoint", required=False, envvar="VOXHUB_ENDPOINT")
-@click.option("--token", envvar="VOXHUB_TOKEN", help="An access token (hf_...); asked for when left out.")
+@click.argument("token", required=False, envvar="VOXHUB_TOKEN")
 def login(endpoint: str | None, token: str | None) -> None:
-    """Check a token at a hub and keep it for later commands.
+    """Check an access token at a hub and keep it for later commands.
+
+    A TOKEN that is left out is asked for, which keeps it out of the history of the shell.
 
     \b
     voxhub login http://localhost:8000
-    voxhub login https://hub.example.org --token hf_...
-    """  # noqa: D301  # \b is how click keeps lines
+    voxhub login https://hub.example.org hf_...
+    """
     if not endpoint:
         raise click.UsageError("give the address of the hub: voxhub login http://HOST:PORT")
     identity = vox.login(endpoint, token or click.prompt("Access token", hide_input=True))
@@ -78,7 +80,7 @@ def push(folder: Path, repo_id: str, version: str | None, message: str | None, p
 
     \b
     voxhub push ./t1-tissue lab/t1-tissue --version 1.0.0 -m "first release"
-    """  # noqa: D301  # \b is how click keeps lines
+    """
     done = vox.push(folder, repo_id, version=version, message=message, private=private)
     click.echo(f"{done.url}  {done.version or 'no version'}  {done.revision}")
 
@@ -92,7 +94,7 @@ def pull(reference: str, folder: Path | None) -> None:
     \b
     voxhub pull lab/t1-tissue
     voxhub pull lab/t1-tissue@1.0.0 ./models/tissue
-    """  # noqa: D301  # \b is how click keeps lines
+    """
     click.echo(vox.pull(reference, folder))
 
 
@@ -108,7 +110,7 @@ def ls(author: str | None, search: str | None, task: str | None, limit: int, as_
     \b
     voxhub ls --author lab
     voxhub ls --search tissue --json
-    """  # noqa: D301  # \b is how click keeps lines
+    """
     models = vox.list_models(author=author, search=search, task=task, limit=limit)
     rows = [
         {
@@ -135,7 +137,7 @@ def info(reference: str, as_json: bool, card: bool) -> None:  # noqa: FBT001  # 
     \b
     voxhub info lab/t1-tissue
     voxhub info lab/t1-tissue@1.0.0 --json
-    """  # noqa: D301  # \b is how click keeps lines
+    """
     from registry_client.manifest import encode
 
     manifest = vox.model_manifest(reference)
@@ -190,7 +192,7 @@ def delete(reference: str, yes: bool) -> None:  # noqa: FBT001  # click's signat
     \b
     voxhub delete lab/t1-tissue
     voxhub delete lab/t1-tissue@1.0.0 --yes
-    """  # noqa: D301  # \b is how click keeps lines
+    """
     what = "this version" if "@" in reference else "this repository with its whole history"
     if not yes:
         typed = click.prompt(f"To delete {what}, type its name", default="", show_default=False)
