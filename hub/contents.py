@@ -82,9 +82,9 @@ def record_xet(db: Connection, sha256: bytes, size: int, xet_hash: bytes) -> Non
     insert_new(db, Content, sha256=sha256, size=size, whole=False, xet_hash=xet_hash, created_at=now())
 
 
-def allow(db: Connection, repo_id: int, sha256: bytes) -> None:
-    """Let a repository commit pointers to bytes that are held."""
-    insert_new(db, Upload, repo_id=repo_id, sha256=sha256, created_at=now())
+def allow(db: Connection, repo_id: int, sha256: bytes) -> bool:
+    """Let a repository commit pointers to bytes that are held; say whether it could not before."""
+    return insert_new(db, Upload, repo_id=repo_id, sha256=sha256, created_at=now())
 
 
 def allowed(db: Connection, repo_id: int, sha256: bytes) -> bool:

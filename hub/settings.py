@@ -31,7 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_file_size: int = 500 * GIB
     max_commit_size: int = 1 * GIB
     max_commit_operations: int = 100_000
-    # Uploaded bytes that no commit has pointed to are kept this long.
+    # Git LFS objects above this are sent in parts, each of which can be tried again alone.
+    multipart_size: int = 5 * GIB
+    part_size: int = 512 * MIB
+    # An upload that was begun may go on this long; what it left in staging is swept afterwards.
     staging_age_s: int = 24 * 3600
     xet_token_age_s: int = 3600
     log_format: str = "console"

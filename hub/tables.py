@@ -185,6 +185,7 @@ class Upload(Table):
     """A repository may commit pointers to these bytes: they were sent to it, or copied by a reader."""
 
     __tablename__ = "upload"
+    __table_args__ = (Index("ix_upload_newest", "repo_id", "created_at"),)
     repo_id: Mapped[int] = mapped_column(ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True)
     sha256: Mapped[bytes] = mapped_column(ForeignKey("content.sha256"), primary_key=True, index=True)
     created_at: Mapped[datetime]

@@ -3,6 +3,8 @@
 The format is a JSON Web Token with HMAC-SHA256; `use` keeps one kind from passing for another.
 """
 
+import hashlib
+import hmac
 import time
 from typing import TypeVar
 
@@ -20,6 +22,7 @@ class Signer:
     """Signs and checks claims with the hub's one secret."""
 
     def __init__(self, secret: bytes) -> None:
+        self._secret = secret
         self._key = OctKey.import_key(secret)
 
     def sign(self, claims: msgspec.Struct, age_s: float) -> tuple[str, int]:
@@ -37,6 +40,10 @@ class Signer:
         except (JoseError, ValueError, KeyError, TypeError):
             pass
         raise Forbidden("This signed URL is not valid, or it has expired. Ask the hub for a new one.")
+
+    def derive(self, label: str) -> str:
+        """Return 16 hex digits that only this hub gives to `label`, the same on every start."""
+        return hmac.digest(self._secret, label.encode(), hashlib.sha256)[:8].hex()
 
     def bearer(self, authorization: str | None, kind: type[Claims]) -> Claims:
         """Read claims from an `Authorization: Bearer` header."""

@@ -51,6 +51,21 @@ def verify_file(
     One of the `workers` decodes about as fast as the caller's thread hashes, and more only fight for the
     GIL; take more where `open_xorb` waits for a network. Each keeps about 4 MiB in memory.
     """
+    size = check_file(file, records, max_size=max_size)
+    name, terms = f"file `{to_wire(file.hash)}`", unpack_terms(file.terms)
+    # The SHA-256 proves the stored bytes again; without one to compare, the chunk hashes must.
+    sha256 = _sha256(terms, records, open_xorb, progress, check=file.sha256 is None, workers=workers)
+    if file.sha256 not in (None, sha256):
+        raise FormatError(f"{name} was announced with SHA-256 `{file.sha256}`, its bytes have `{sha256}`")
+    return VerifiedFile(file.hash, size, sha256)
+
+
+def check_file(file: FileInfo, records: Mapping[bytes, XorbRecord], *, max_size: int = MAX_FILE_SIZE) -> int:
+    """Check all of a described file but its SHA-256 and return its size, without reading a stored byte.
+
+    The file hash that is checked names the bytes, so a file whose SHA-256 was once computed under this hash
+    needs no more. Raises FormatError as `verify_file` does.
+    """
     name = f"file `{to_wire(file.hash)}`"
     count = len(file.terms) // TERM_SIZE
     if len(file.proofs) != HASH_SIZE * count:
@@ -59,11 +74,7 @@ def verify_file(
     _check_terms(name, terms, records, max_size)
     _check_proofs(name, file.proofs, terms, records)
     _check_hash(name, file.hash, terms, records)
-    # The SHA-256 proves the stored bytes again; without one to compare, the chunk hashes must.
-    sha256 = _sha256(terms, records, open_xorb, progress, check=file.sha256 is None, workers=workers)
-    if file.sha256 not in (None, sha256):
-        raise FormatError(f"{name} was announced with SHA-256 `{file.sha256}`, its bytes have `{sha256}`")
-    return VerifiedFile(file.hash, file_size(terms), sha256)
+    return file_size(terms)
 
 
 def _check_terms(
