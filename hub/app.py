@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -20,13 +22,22 @@ from hub.auth import service as auth
 from hub.auth.signatures import Signer
 from hub.blobs import LocalBlobs, Staging
 from hub.call import Stores, provide_call
+from hub.commits.history_routes import HistoryController
+from hub.commits.ref_routes import RefController
+from hub.commits.routes import CommitController
 from hub.db import POOL_SIZE, Database
 from hub.errors import HubError
+from hub.files.routes import TreeController, raw, resolve
 from hub.operation import OPERATION_ROUTES
+from hub.repos import service as repos
 from hub.repos.list_routes import ListController, StorageController, TagsController
 from hub.repos.routes import CardController, RepoController, ReposController
 from hub.settings import Settings
+from hub.uploads import routes as uploads
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger("hub.app")
+
+RECORD_STEP_S = 5
 # Browsers hide every other header from scripts; the JavaScript client reads these.
 EXPOSED_HEADERS = [
     "Link",
@@ -53,11 +64,20 @@ ROUTES: list[ControllerRouterHandler] = [
     CardController,
     TagsController,
     StorageController,
+    *uploads.ROUTES,
 ]
 # What is mounted below /api/models/… and /api/datasets/…
-REPO_API: list[ControllerRouterHandler] = [ListController, RepoController]
+REPO_API: list[ControllerRouterHandler] = [
+    ListController,
+    RepoController,
+    CommitController,
+    RefController,
+    HistoryController,
+    TreeController,
+    *uploads.REPO_API,
+]
 # What is mounted below /… and /datasets/…: resolve, raw, Git LFS.
-REPO_FILES: list[ControllerRouterHandler] = []
+REPO_FILES: list[ControllerRouterHandler] = [resolve, raw, *uploads.REPO_FILES]
 
 
 def create(settings: Settings) -> ASGIApp:
@@ -116,18 +136,26 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
         yield
     finally:
         recorder.cancel()
+        await asyncio.to_thread(_record, stores)
         stores.database.dispose()
 
 
 async def _record_use(stores: Stores) -> None:
-    """Write down every few seconds which tokens were used: not one write for each request."""
+    """Write down every few seconds what was used and downloaded: not one write for each request."""
     while True:
-        await asyncio.sleep(5)
-        used, stores.used_tokens = stores.used_tokens, set()
-        if used:
-            await asyncio.to_thread(_touch, stores.database, used)
+        await asyncio.sleep(RECORD_STEP_S)
+        await asyncio.to_thread(_record, stores)
 
 
-def _touch(database: Database, token_ids: set[int]) -> None:
-    with database.writing() as db:
-        auth.touch(db, token_ids)
+def _record(stores: Stores) -> None:
+    used, stores.used_tokens = stores.used_tokens, set()
+    downloads = Counter(stores.downloads.popleft() for _ in range(len(stores.downloads)))
+    if not used and not downloads:
+        return
+    try:
+        with stores.database.writing() as db:
+            auth.touch(db, used)
+            repos.count_downloads(db, downloads)
+    except DBAPIError as error:
+        # These are only counts: better a few too low than a hub that stops counting.
+        log.warning("uses were not recorded", exc_info=error)

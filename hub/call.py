@@ -11,6 +11,7 @@ waiting for SQLite's write lock stops every other request, and it is left open w
 raises. Handlers that stream a body are async and take their transactions in threads of their own.
 """
 
+from collections import deque
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -19,6 +20,7 @@ from litestar import Request
 from litestar.datastructures import State
 from sqlalchemy import Connection
 
+from hub.accounts.attempts import Attempts
 from hub.auth import service as auth
 from hub.auth.service import Actor
 from hub.auth.signatures import Signer
@@ -42,6 +44,10 @@ class Stores:
         self.signer = signer
         # Tokens seen since they were last written down.
         self.used_tokens: set[int] = set()
+        # How often strangers tried to sign in, in this process.
+        self.attempts = Attempts()
+        # Repositories that were downloaded since, once for each time; threads append while others take away.
+        self.downloads: deque[int] = deque()
 
 
 class Call:

@@ -3,6 +3,7 @@
 names <- service -> tags, cards        listing, facts (routes) read what is written here
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -214,6 +215,12 @@ def _json(value: dict[str, object] | None) -> str | None:
 def touch(db: Connection, repo_id: int) -> None:
     """Record that the repository has just changed."""
     db.execute(update(Repo).where(Repo.id == repo_id).values(updated_at=now()))
+
+
+def count_downloads(db: Connection, counts: Mapping[int, int]) -> None:
+    """Add to the downloads of repositories, {id: how many}; those that are gone meanwhile are left out."""
+    for repo_id, count in counts.items():
+        db.execute(update(Repo).where(Repo.id == repo_id).values(downloads=Repo.downloads + count))
 
 
 def _namespace(db: Connection, actor: Actor, kind: Kind, namespace: str) -> tuple[int, str]:

@@ -1,0 +1,200 @@
+"""The routes of files: resolve and raw give bytes, tree and paths-info tell of them."""
+
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import msgspec
+from litestar import Controller, HttpMethod, Response, get, post, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, RawBody
+from litestar.response import Stream
+from litestar.status_codes import HTTP_200_OK, HTTP_206_PARTIAL_CONTENT, HTTP_304_NOT_MODIFIED
+
+from hub import contents, ranges, wire
+from hub.call import Call
+from hub.commits import objects
+from hub.commits import service as commits
+from hub.errors import BadRequest, Invalid
+from hub.files import conditions, headers
+from hub.files import service as files
+from hub.files.schemas import Paths, TreeEntry
+
+MOST_ENTRIES = 1000
+# The last commit of each is looked for in the history.
+MOST_EXPANDED = 100
+MOST_PATHS = 1000
+# A download is counted by the one file that whoever uses a repository reads first.
+_COUNTED = {"model": "config.json", "dataset": "README.md"}
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+
+
+@route(
+    "/{namespace:str}/{name:str}/resolve/{revision:str}/{path:path}",
+    http_method=_READ,
+    sync_to_thread=True,
+    tags=["Files"],
+)
+def resolve(
+    call: NamedDependency[Call],
+    namespace: FromPath[str],
+    name: FromPath[str],
+    revision: FromPath[str],
+    path: FromPath[str],
+) -> Response[Any]:
+    """Give a file of a branch, tag or commit: all of it, or one range.
+
+    `ETag` is the SHA-256 of a large file and the git id of any other; `X-Repo-Commit` the commit that the
+    revision stands for. `If-None-Match` and `If-Range` are honoured.
+    """
+    del namespace, name, revision
+    request = call.request
+    with call.reading() as db:
+        repo = call.repo(db)
+        file = files.find(db, repo, call.revision, path.lstrip("/"))
+        told = headers.resolved(file, call.revision, call.endpoint)
+        if conditions.unchanged(request.headers, file.etag):
+            return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=told)
+        size = file.content.size
+        if request.method == "HEAD":
+            return _head(told, size, file.entry.path)
+        span = ranges.parse(conditions.range_of(request.headers, file.etag), size)
+        start, end = span or (0, size)
+        reader = contents.reader(db, file.content, start, end)
+    if start == 0 and file.entry.path == _COUNTED[repo.kind]:
+        call.stores.downloads.append(repo.id)
+    told["Content-Length"] = str(end - start)
+    if span is not None:
+        told["Content-Range"] = ranges.content_range(start, end, size)
+    return Stream(
+        reader.stream(call.blobs, start, end),
+        status_code=HTTP_200_OK if span is None else HTTP_206_PARTIAL_CONTENT,
+        headers=told,
+        media_type=headers.media_type(file.entry.path),
+    )
+
+
+@route(
+    "/{namespace:str}/{name:str}/raw/{revision:str}/{path:path}",
+    http_method=_READ,
+    sync_to_thread=True,
+    tags=["Files"],
+)
+def raw(
+    call: NamedDependency[Call],
+    namespace: FromPath[str],
+    name: FromPath[str],
+    revision: FromPath[str],
+    path: FromPath[str],
+) -> Response[Any]:
+    """Give a file as git holds it: for a large one, its pointer."""
+    del namespace, name, revision
+    request = call.request
+    with call.reading() as db:
+        file = files.find(db, call.repo(db), call.revision, path.lstrip("/"))
+        told = {
+            **headers.SAFE,
+            "ETag": f'"{file.entry.id.hex()}"',
+            "X-Repo-Commit": file.commit.id.hex(),
+            "Cache-Control": headers.cache_control(file, call.revision),
+        }
+        if conditions.unchanged(request.headers, file.entry.id.hex()):
+            return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=told)
+        pointer = objects.pointer(file.content.sha256, file.content.size) if file.large else None
+        size = file.content.size if pointer is None else len(pointer)
+        reader = contents.reader(db, file.content)
+    if request.method == "HEAD":
+        return _head(told, size, file.entry.path)
+    body = iter([pointer]) if pointer is not None else reader.stream(call.blobs, 0, size)
+    told["Content-Length"] = str(size)
+    return Stream(body, headers=told, media_type=headers.media_type(file.entry.path))
+
+
+class TreeController(Controller):
+    """What stands in a revision."""
+
+    path = "/{namespace:str}/{name:str}"
+    tags = ("Files",)
+
+    @get(["/tree/{revision:str}", "/tree/{revision:str}/{path:path}"], sync_to_thread=True)
+    def tree(
+        self,
+        *,
+        call: NamedDependency[Call],
+        namespace: FromPath[str],
+        name: FromPath[str],
+        revision: FromPath[str],
+        path: FromPath[str] = "",
+        recursive: FromQuery[bool] = False,
+        expand: FromQuery[bool] = False,
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[list[TreeEntry]]:
+        """List a folder, one page at a time; `recursive` also what its folders hold.
+
+        `expand` adds the last commit of each. `Link: <…>; rel="next"` leads to the next page.
+        """
+        del namespace, name, revision
+        path = path.strip("/")
+        most = MOST_EXPANDED if expand else MOST_ENTRIES
+        with call.reading() as db:
+            repo = call.repo(db)
+            commit = commits.resolve(db, repo.id, call.revision)
+            page, place = files.folder(
+                db,
+                repo,
+                commit,
+                path,
+                recursive=recursive,
+                expand=expand,
+                after=None if cursor is None else wire.read_cursor(cursor, str),
+                limit=most if limit is None else max(1, min(limit, most)),
+            )
+        told = {"X-Repo-Commit": commit.id.hex()}
+        if place is not None:
+            address = f"{call.endpoint}/api/{repo.kind}s/{repo.path}/tree/{quote(call.revision, safe='')}"
+            address = f"{address}/{quote(path)}" if path else address
+            told |= wire.next_link(address, call.request.query_params.multi_items(), wire.cursor(place))
+        return Response(page, headers=told)
+
+    @post("/paths-info/{revision:str}", status_code=200, sync_to_thread=True)
+    def paths_info(
+        self,
+        call: NamedDependency[Call],
+        namespace: FromPath[str],
+        name: FromPath[str],
+        revision: FromPath[str],
+        body: RawBody,
+    ) -> list[TreeEntry]:
+        """Tell of the files and folders at some paths, and nothing of those that do not exist.
+
+        The body is a form (`paths=a&paths=b&expand=true`) or JSON (`{"paths": ["a", "b"], "expand": true}`).
+        """
+        del namespace, name, revision
+        asked = _asked(call.request.headers.get("content-type", ""), body)
+        with call.reading() as db:
+            repo = call.repo(db)
+            commit = commits.resolve(db, repo.id, call.revision)
+            return files.at(db, repo, commit, asked.paths, expand=asked.expand)
+
+
+def _head(told: dict[str, str], size: int, path: str) -> Response[Any]:
+    told["Content-Length"] = str(size)
+    return Response(b"", headers=told, media_type=headers.media_type(path))
+
+
+def _asked(content_type: str, body: bytes) -> Paths:
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        try:
+            asked = msgspec.json.decode(body, type=Paths)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise BadRequest(f"The body cannot be read: {error}") from None
+    else:
+        try:
+            form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=4 * MOST_PATHS)
+        except ValueError as error:
+            raise BadRequest(f"The form cannot be read: {error}") from None
+        expand = form.get("expand", ["false"])[0].lower() in {"true", "1"}
+        asked = Paths([*form.get("paths", []), *form.get("paths[]", [])], expand)
+    if len(asked.paths) > MOST_PATHS:
+        raise Invalid(f"{len(asked.paths)} paths were asked for; ask for at most {MOST_PATHS} at once.")
+    return asked
