@@ -21,6 +21,7 @@ from torch.nn import functional
 from registry_client.manifest import Input, Intensity, Manifest, Step
 
 if TYPE_CHECKING:
+    from nibabel.filebasedimages import FileBasedImage
     from nibabel.nifti1 import Nifti1Image
     from nibabel.spatialimages import SpatialImage
 
@@ -45,7 +46,7 @@ class Box(msgspec.Struct, frozen=True):
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
 
 
-def segment(model: nn.Module, image: SpatialImage, manifest: Manifest | None = None) -> Nifti1Image:
+def segment(model: nn.Module, image: FileBasedImage, manifest: Manifest | None = None) -> Nifti1Image:
     """Label every voxel of a scan.
 
     model: what `fetch_pretrained` returned, or a module with its `manifest`. It is switched to
@@ -62,7 +63,10 @@ def segment(model: nn.Module, image: SpatialImage, manifest: Manifest | None = N
     """
     from nibabel import orientations
     from nibabel.nifti1 import Nifti1Image
+    from nibabel.spatialimages import SpatialImage
 
+    if not isinstance(image, SpatialImage):
+        raise InputError(f"a `{type(image).__name__}` has no voxels in space; give a scan, as NIfTI")
     manifest = _manifest_of(model, manifest)
     source = _single_input(manifest)
     stored = _voxels(image)

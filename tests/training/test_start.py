@@ -14,7 +14,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, free_port
+from hub_process import ROOT, free_port
 
 START_TIMEOUT_S = 120
 

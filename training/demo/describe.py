@@ -150,10 +150,11 @@ Every version of this model is measured on the same images.
 {_extra_limits(recipe)}
 ## Training
 
-Every step draws one image of {patch} voxels from the template: flip, rotation (σ 10°), scaling
-(0.75–1.17), shear, elastic deformation; template contrast or contrast painted from the tissue maps
-with random means; a drawn head in three of four images; blur, thick slices, bias field, gamma,
-Rician noise and gain. AdamW, cross-entropy plus Dice, one cycle of the learning rate, fixed seeds.
+Every step draws {recipe.patches} patches of {patch} voxels from the template, each with its own flip,
+rotation (σ 10°), scaling (0.75–1.17), shear and elastic deformation; template contrast, or contrast
+painted from the tissue maps with random means; a drawn head in three of four images; blur, thick
+slices, bias field, gamma, Rician noise and gain. AdamW, cross-entropy plus Dice, one cycle of the
+learning rate, fixed seeds.
 Reproduce it with `python -m training.demo.train --model {recipe.name}`.
 
 ## Data and licence

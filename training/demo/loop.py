@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 Batch = tuple[Tensor, Tensor]
-"""An image (1, 1, X, Y, Z) float32 and its labels (1, X, Y, Z) int64."""
+"""Images (N, 1, X, Y, Z) float32 and their labels (N, X, Y, Z) int64."""
 Report = Callable[[int, float], None]
 
-_CALIBRATION_STEPS = 24
-_FROZEN_SHARE = 0.3
+_CALIBRATION_STEPS = 12
+_FROZEN_SHARE = 0.35
 
 
 def train(
@@ -31,10 +31,10 @@ def train(
 ) -> None:
     """Train a segmentation network in place; batch `i` is asked for exactly once, in order.
 
-    The learning rate rises over the first tenth and falls to 0 along a cosine. One patch at a time
-    is too few for batch statistics that hold for a whole volume: for the last part they are
-    averaged over many patches and then kept, so that the network is finished in the state in which
-    it is used.
+    The learning rate rises over the first tenth and falls to 0 along a cosine. A few patches are
+    too few for batch statistics that hold for a whole volume: for the last part they are averaged
+    over many patches and then kept, so that the network is finished in the state in which it is
+    used.
     """
     model.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]  # missing in torch's stubs
     model.train()
@@ -47,6 +47,7 @@ def train(
         if step == freeze_at:
             _calibrate(model, batch, first=steps)
         image, labels = batch(step)
+        image = image.contiguous(memory_format=torch.channels_last_3d)
         loss = segmentation_loss(model(image), labels)
         optimiser.zero_grad()
         loss.backward()

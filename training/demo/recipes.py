@@ -27,16 +27,19 @@ class Release(msgspec.Struct, frozen=True):
 class Recipe(msgspec.Struct, frozen=True):
     """One demonstration model: its network, the images it sees, and its versions in order.
 
-    `patch` is in voxels of `spacing` mm; its centre is drawn within `reach` mm of `middle`, in MNI
-    space. `held_out` is the frame of the images that measure it.
+    A step sees `patches` patches of `patch` voxels of `spacing` mm, each from an image of its own; their
+    centres are drawn within `reach` mm of `middle`, in MNI space. `held_out` is the frame of
+    the images that measure it.
     """
 
     name: str
     target: Target
     labels: tuple[str, ...]
     filters: int
+    dilations: tuple[int, ...]
     spacing: float
     patch: tuple[int, int, int]
+    patches: int
     middle: tuple[float, float, float]
     reach: tuple[float, float, float]
     held_out: Frame
@@ -55,14 +58,16 @@ RECIPES = (
         target="brain",
         labels=("background", "brain"),
         filters=8,
+        dilations=(1, 1, 2, 4, 8, 4, 2, 1, 1),
         spacing=2.0,
-        patch=(96, 112, 96),
+        patch=(64, 64, 64),
+        patches=4,
         middle=(0.0, -15.0, -10.0),
-        reach=(12.0, 16.0, 20.0),
+        reach=(45.0, 55.0, 55.0),
         held_out=Frame((112, 128, 112), 2.0, (0.0, -15.0, -12.0)),
         held_out_images=8,
         releases=(
-            Release("1.0.0", 60, 1e-2, "First release: 60 steps"),
+            Release("1.0.0", 80, 1e-2, "First release: 80 steps"),
             Release("1.1.0", 200, 8e-3, "Train 220 steps longer"),
         ),
     ),
@@ -71,15 +76,17 @@ RECIPES = (
         target="tissue",
         labels=("background", "grey matter", "white matter", "other"),
         filters=8,
+        dilations=(1, 1, 2, 4, 8, 4, 2, 1, 1),
         spacing=1.0,
-        patch=(96, 96, 96),
-        middle=(0.0, -18.0, -6.0),
-        reach=(62.0, 76.0, 70.0),
+        patch=(64, 64, 64),
+        patches=4,
+        middle=(0.0, -18.0, -4.0),
+        reach=(62.0, 80.0, 70.0),
         held_out=Frame((176, 208, 184), 1.0, (0.0, -18.0, -6.0)),
         held_out_images=4,
         releases=(
-            Release("1.0.0", 100, 1e-2, "First release: 100 steps"),
-            Release("1.1.0", 320, 8e-3, "Train 320 steps longer"),
+            Release("1.0.0", 120, 1e-2, "First release: 120 steps"),
+            Release("1.1.0", 300, 8e-3, "Train 300 steps longer"),
         ),
     ),
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from registry_client.architectures import fetch_architecture
 from registry_client.folder import write_folder
@@ -46,7 +46,10 @@ def train_recipe(recipe: Recipe, output: Path) -> None:
     """Train every version of a model in order, each going on from the one before."""
     torch.manual_seed(TRAINING_SEED)
     model = fetch_architecture("meshnet", dim=3)(
-        (*recipe.patch, 1), number_of_outputs=len(recipe.labels), number_of_filters=recipe.filters
+        (*recipe.patch, 1),
+        number_of_outputs=len(recipe.labels),
+        number_of_filters=recipe.filters,
+        dilations=recipe.dilations,
     )
     for number, release in enumerate(recipe.releases):
         started = time.perf_counter()
@@ -61,16 +64,18 @@ def train_recipe(recipe: Recipe, output: Path) -> None:
 
 
 def batches(recipe: Recipe, number: int) -> Callable[[int], Batch]:
-    """Give the function that draws patch `i` of the training of version `number`."""
+    """Give the function that draws the patches of step `i` in the training of version `number`."""
 
-    def batch(index: int) -> Batch:
-        seed = (TRAINING_SEED, number, index)
+    def patch(*seed: int) -> tuple[Tensor, Tensor]:
         x, y, z = np.random.default_rng(seed).uniform(-1, 1, 3)
         drawn = draw(mni152(), recipe.frame((x, y, z)), seed)
         # The intensity rule of the manifest ends at 1, which is near white matter.
-        image = drawn.image.clamp_max(1)[None, None].contiguous(memory_format=torch.channels_last_3d)
-        labels = drawn.tissue if recipe.target == "tissue" else drawn.brain
-        return image, labels[None].long()
+        return drawn.image.clamp_max(1), drawn.tissue if recipe.target == "tissue" else drawn.brain
+
+    def batch(index: int) -> Batch:
+        pairs = [patch(TRAINING_SEED, number, index, place) for place in range(recipe.patches)]
+        images, labels = zip(*pairs, strict=True)
+        return torch.stack(images)[:, None], torch.stack(labels).long()
 
     return batch
 
