@@ -90,6 +90,9 @@ def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Respo
             request,
             StorageFull(),
         )
+    if isinstance(error, RecursionError):
+        # What msgspec raises for JSON that nests deeper than any of ours.
+        return hub_error(request, BadRequest("The body nests too deeply. Send what the documentation shows."))
     log.error("unexpected error", exc_info=error)
     return _response(
         500,

@@ -18,8 +18,8 @@ class Attempts:
         self._lock = threading.Lock()
         self._counts: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
-    def spend(self, address: str, name: str) -> None:
-        """Count one attempt; raise TooManyRequests when there were too many."""
+    def spend(self, address: str, name: str, *, most: int = PER_MINUTE) -> None:
+        """Count one attempt; raise TooManyRequests for those beyond `most` in a minute."""
         key, moment = (address, name.lower()), time.monotonic()
         with self._lock:
             since, count = self._counts.pop(key, (moment, 0))
@@ -28,7 +28,7 @@ class Attempts:
             self._counts[key] = since, count + 1
             if len(self._counts) > REMEMBERED:
                 self._counts.popitem(last=False)
-        if count >= PER_MINUTE:
+        if count >= most:
             wait_s = int(60 - (moment - since)) + 1
             raise TooManyRequests(
                 f"Too many attempts. Try again in {wait_s} seconds.", headers={"Retry-After": str(wait_s)}

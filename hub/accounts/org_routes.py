@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar import Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy import Connection
 
 from hub.accounts import schemas
@@ -42,7 +42,7 @@ def org_members(
     call: NamedDependency[Call],
     org: FromPath[str],
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE)] = PAGE,
-    cursor: str = "",
+    cursor: FromQuery[str] = "",
 ) -> Response[list[schemas.OrgMember]]:
     """List the members of an organisation by name. `Link` leads to the next page."""
     after = read_cursor(cursor, str) if cursor else ""

@@ -6,7 +6,6 @@ from litestar.params import FromPath, JSONBody
 
 from hub.accounts import passwords, schemas, tokens
 from hub.accounts import service as accounts
-from hub.accounts.attempts import Attempts
 from hub.accounts.org_routes import ORG_ROUTES
 from hub.auth import service as auth
 from hub.call import Call
@@ -15,7 +14,8 @@ from hub.wire import stamp
 
 # Signing in with a password gives a token that ends by itself.
 LOGIN_DAYS = 30
-_attempts = Attempts()
+# A whole class may sit behind one address.
+SIGN_UPS_PER_MINUTE = 30
 
 
 @get("/api/whoami-v2", sync_to_thread=True, tags=["Accounts"])
@@ -42,7 +42,7 @@ def sign_up(call: NamedDependency[Call], data: JSONBody[schemas.SignUp]) -> sche
     """Make an account and a first token for it. Only where the operator has switched sign-up on."""
     if not call.settings.sign_up:
         raise Forbidden("Sign-up is off on this hub. Ask its admin for an account (`voxhub user add`).")
-    _attempts.spend(_address(call), "sign-up")
+    call.stores.attempts.spend(_address(call), "sign-up", most=SIGN_UPS_PER_MINUTE)
     kept = passwords.digest(data.password, name=data.name)
     with call.writing() as db:
         user = accounts.add_user(db, data.name, fullname=data.fullname, email=data.email, password=kept)
@@ -57,12 +57,12 @@ def login(call: NamedDependency[Call], data: JSONBody[schemas.Login]) -> schemas
 
     The answer to a wrong name and to a wrong password is the same, and takes the same time.
     """
-    _attempts.spend(_address(call), data.name)
+    call.stores.attempts.spend(_address(call), data.name)
     with call.reading() as db:
         user, kept = accounts.password_of(db, data.name)
     if not passwords.holds(data.password, kept) or user is None:
         raise Unauthorized("The name or the password is wrong. Users without a password sign in by token.")
-    _attempts.forget(_address(call), data.name)
+    call.stores.attempts.forget(_address(call), data.name)
     with call.writing() as db:
         made = tokens.create(db, user.id, name="login", role="write", expires_in_days=LOGIN_DAYS)
     return _signed_in(user.name, *made)
@@ -75,7 +75,7 @@ def change_password(call: NamedDependency[Call], data: JSONBody[schemas.NewPassw
         actor = auth.writer(call.actor(db))
         _, kept = accounts.password_of(db, actor.name)
     if kept is not None:
-        _attempts.spend(_address(call), actor.name)
+        call.stores.attempts.spend(_address(call), actor.name)
         if not passwords.holds(data.current or "", kept):
             raise Forbidden("`current` is not the password of this account; nothing was changed.")
     new = passwords.digest(data.new, name=actor.name)

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-from conftest import HubServer, start_hub
+from hub_process import HubServer, start_hub
 
 WRITER = """
 import json, sys
