@@ -95,6 +95,19 @@ def register_pretrained(
     The folder is built and read back before the hub is changed, so what cannot be fetched is
     never registered. Raises VersionExistsError for a version that is taken, ManifestError or
     ArchitectureError where the description does not fit; errors of the hub pass through.
+
+    >>> import registry_client as vox
+    >>> unet = vox.fetch_architecture("unet", dim=3)
+    >>> model = unet((32, 32, 32, 1), number_of_outputs=2, number_of_filters_at_base_layer=4)
+    >>> done = vox.register_pretrained(
+    ...     model,
+    ...     "lab/brain-mask",
+    ...     version="1.0.0",
+    ...     inputs={"modality": "MR", "orientation": "RAS", "spacing": [1, 1, 1]},
+    ...     outputs={"classes": [{"value": 0, "name": "background"}, {"value": 1, "name": "brain"}]},
+    ... )
+    >>> done.version
+    '1.0.0'
     """
     split_reference(repo_id)
     module = _unwrapped(model)
@@ -163,6 +176,14 @@ def fetch_pretrained(
     The module carries `.manifest`, `.card`, `.revision` and `.origin`. Only config.json,
     model.safetensors and README.md are downloaded, and nothing in them is executed. Errors of the
     hub (unknown repository, revision, no connection) pass through from huggingface_hub.
+
+    >>> import registry_client as vox
+    >>> model = vox.fetch_pretrained("lab/brain-mask@1.0.0")
+    >>> model.manifest.outputs[0].classes[1].name
+    'brain'
+    >>> tuned = vox.fetch_pretrained("lab/brain-mask", number_of_outputs=5)
+    >>> tuned.new_layers[0]
+    'model.2.0.conv.weight'
     """
     from registry_client.folder import load_folder
 

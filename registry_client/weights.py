@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import safetensors
 import torch
@@ -50,9 +50,10 @@ def budget(path: Path) -> float:
 def read(path: Path, device: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return (tensors mapped from the file, its text metadata); safetensors checks the header."""
     try:
-        with safetensors.safe_open(path, framework="pt", device=device) as file:
-            metadata = cast("Mapping[str, str] | None", file.metadata())  # pyright: ignore[reportUnknownMemberType]  # no stubs
-        return safetensors_torch.load_file(path, device=device), dict(metadata or {})
+        with cast("Any", safetensors.safe_open)(path, framework="pt", device=device) as file:
+            metadata = cast("Mapping[str, str] | None", file.metadata())
+            names = cast("list[str]", file.keys())
+            return {name: cast("Tensor", file.get_tensor(name)) for name in names}, dict(metadata or {})
     except safetensors.SafetensorError as error:
         raise WeightsError(f"`{path.name}` is damaged: {error}") from error
 

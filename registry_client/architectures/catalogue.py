@@ -78,6 +78,11 @@ def fetch_architecture(name: str, dim: int | None = None) -> Architecture:
 
     Raises ValueError for an unknown name, dimension or argument, with the nearest right one,
     and RuntimeError where torch or MONAI is not installed.
+
+    >>> meshnet = fetch_architecture("meshnet", dim=3)
+    >>> model = meshnet((64, 64, 64, 1), number_of_outputs=3)
+    >>> model.recipe.arguments["number_of_filters"]
+    5
     """
     entry = find_entry(name)
     if dim is not None and dim not in entry.dims:
