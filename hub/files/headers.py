@@ -11,7 +11,7 @@ SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
-_TEXT = "text/plain; charset=utf-8"
+_TEXT = "text/plain"  # Litestar adds the charset
 _TEXTS = frozenset({
     "c", "cfg", "cff", "cpp", "css", "csv", "gitattributes", "gitignore", "h", "htm", "html", "ini", "ipynb",
     "js", "json", "jsonl", "license", "log", "md", "mjs", "mlx", "py", "r", "rst", "sh", "svg", "tex", "toml",

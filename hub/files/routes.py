@@ -115,46 +115,44 @@ class TreeController(Controller):
     path = "/{namespace:str}/{name:str}"
     tags = ("Files",)
 
-    @get(["/tree/{revision:str}", "/tree/{revision:str}/{path:path}"], sync_to_thread=True)
-    def tree(
+    @get("/tree/{revision:str}", sync_to_thread=True)
+    def root(
         self,
         *,
         call: NamedDependency[Call],
         namespace: FromPath[str],
         name: FromPath[str],
         revision: FromPath[str],
-        path: FromPath[str] = "",
         recursive: FromQuery[bool] = False,
         expand: FromQuery[bool] = False,
         limit: FromQuery[int | None] = None,
         cursor: FromQuery[str | None] = None,
     ) -> Response[list[TreeEntry]]:
-        """List a folder, one page at a time; `recursive` also what its folders hold.
+        """List the files and folders at the top of a revision; `recursive` also what its folders hold.
 
         `expand` adds the last commit of each. `Link: <…>; rel="next"` leads to the next page.
         """
         del namespace, name, revision
-        path = path.strip("/")
-        most = MOST_EXPANDED if expand else MOST_ENTRIES
-        with call.reading() as db:
-            repo = call.repo(db)
-            commit = commits.resolve(db, repo.id, call.revision)
-            page, place = files.folder(
-                db,
-                repo,
-                commit,
-                path,
-                recursive=recursive,
-                expand=expand,
-                after=None if cursor is None else wire.read_cursor(cursor, str),
-                limit=most if limit is None else max(1, min(limit, most)),
-            )
-        told = {"X-Repo-Commit": commit.id.hex()}
-        if place is not None:
-            address = f"{call.endpoint}/api/{repo.kind}s/{repo.path}/tree/{quote(call.revision, safe='')}"
-            address = f"{address}/{quote(path)}" if path else address
-            told |= wire.next_link(address, call.request.query_params.multi_items(), wire.cursor(place))
-        return Response(page, headers=told)
+        return _listed(call, "", recursive=recursive, expand=expand, limit=limit, cursor=cursor)
+
+    # Litestar wraps a synchronous handler once for each path, and then cannot call it: hence two.
+    @get("/tree/{revision:str}/{path:path}", sync_to_thread=True)
+    def folder(
+        self,
+        *,
+        call: NamedDependency[Call],
+        namespace: FromPath[str],
+        name: FromPath[str],
+        revision: FromPath[str],
+        path: FromPath[str],
+        recursive: FromQuery[bool] = False,
+        expand: FromQuery[bool] = False,
+        limit: FromQuery[int | None] = None,
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[list[TreeEntry]]:
+        """List a folder of a revision, in the same way."""
+        del namespace, name, revision
+        return _listed(call, path.strip("/"), recursive=recursive, expand=expand, limit=limit, cursor=cursor)
 
     @post("/paths-info/{revision:str}", status_code=200, sync_to_thread=True)
     def paths_info(
@@ -175,6 +173,31 @@ class TreeController(Controller):
             repo = call.repo(db)
             commit = commits.resolve(db, repo.id, call.revision)
             return files.at(db, repo, commit, asked.paths, expand=asked.expand)
+
+
+def _listed(
+    call: Call, path: str, *, recursive: bool, expand: bool, limit: int | None, cursor: str | None
+) -> Response[list[TreeEntry]]:
+    most = MOST_EXPANDED if expand else MOST_ENTRIES
+    with call.reading() as db:
+        repo = call.repo(db)
+        commit = commits.resolve(db, repo.id, call.revision)
+        page, place = files.folder(
+            db,
+            repo,
+            commit,
+            path,
+            recursive=recursive,
+            expand=expand,
+            after=None if cursor is None else wire.read_cursor(cursor, str),
+            limit=most if limit is None else max(1, min(limit, most)),
+        )
+    told = {"X-Repo-Commit": commit.id.hex()}
+    if place is not None:
+        address = f"{call.endpoint}/api/{repo.kind}s/{repo.path}/tree/{quote(call.revision, safe='')}"
+        address = f"{address}/{quote(path)}" if path else address
+        told |= wire.next_link(address, call.request.query_params.multi_items(), wire.cursor(place))
+    return Response(page, headers=told)
 
 
 def _head(told: dict[str, str], size: int, path: str) -> Response[Any]:
