@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from litestar import Request, Response, get, head, post, put
+from litestar import HttpMethod, Request, Response, post, put, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, RawBody
 
@@ -128,7 +128,7 @@ def complete(
     return {"oid": oid}
 
 
-@get(SIGNED, sync_to_thread=True, tags=["Git LFS"])
+@route(SIGNED, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True, tags=["Git LFS"])
 def get_object(
     call: NamedDependency[Call],
     request: Request[Any, Any, Any],
@@ -136,21 +136,6 @@ def get_object(
     signature: FromQuery[str],
 ) -> Response[Any]:
     """Read an object, or a range of it, from the URL of its `download` action."""
-    return _object(call, request, oid, signature)
-
-
-@head(SIGNED, sync_to_thread=True, tags=["Git LFS"])
-def head_object(
-    call: NamedDependency[Call],
-    request: Request[Any, Any, Any],
-    oid: FromPath[str],
-    signature: FromQuery[str],
-) -> Response[Any]:
-    """Read the size of an object."""
-    return _object(call, request, oid, signature)
-
-
-def _object(call: Call, request: Request[Any, Any, Any], oid: str, signature: str) -> Response[Any]:
     claims = call.signer.read(signature, LfsDownload)
     _same_object(claims.oid, oid)
     with call.reading() as db:
@@ -189,4 +174,4 @@ def _decode(body: bytes, kind: type[T]) -> T:
 
 
 REPO_FILES = [batch, verify, locks]
-ROUTES = [put_object, put_part, complete, get_object, head_object]
+ROUTES = [put_object, put_part, complete, get_object]

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import Request, Response, get, head, post
+from litestar import HttpMethod, Request, Response, get, head, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
@@ -114,13 +114,13 @@ async def put_xorb(
 @head(f"{STORE}/v1/xorbs/{{prefix:str}}/{{xorb:str}}", sync_to_thread=True, tags=TAGS)
 def head_xorb(
     call: NamedDependency[Call], store: FromPath[str], prefix: FromPath[str], xorb: FromPath[str]
-) -> Response[bytes]:
+) -> Response[None]:
     """Say whether the namespace has a xorb, and how many bytes it takes."""
     digest = xorbs.read_hash(xorb, "xorb")
     with call.reading() as db:
         repo, _ = access.enter(call, db, store, write=True)
         size = xorbs.size(db, repo.owner_id, digest)
-    return Response(b"", headers={"Content-Length": str(size)}, media_type="application/octet-stream")
+    return Response(None, headers={"Content-Length": str(size)}, media_type="application/octet-stream")
 
 
 @post([f"{STORE}/v1/shards", f"{STORE}/shards"], status_code=200, request_max_body_size=None, tags=TAGS)
@@ -249,7 +249,12 @@ def _plan(
     return plan, reconstruction.signed_urls(call.signer, f"{call.endpoint}/cas/{store}", digest)
 
 
-@get(f"{STORE}/bytes/{{xorb:str}}", sync_to_thread=True, tags=TAGS)
+@route(
+    f"{STORE}/bytes/{{xorb:str}}",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    sync_to_thread=True,
+    tags=TAGS,
+)
 def get_xorb(
     call: NamedDependency[Call],
     request: Request[Any, Any, Any],
@@ -258,22 +263,6 @@ def get_xorb(
     signature: FromQuery[str],
 ) -> Response[Any]:
     """Read a range of a xorb from the URL of a reconstruction, which is signed for just these bytes."""
-    return _xorb(call, request, xorb, signature)
-
-
-@head(f"{STORE}/bytes/{{xorb:str}}", sync_to_thread=True, tags=TAGS)
-def head_xorb_bytes(
-    call: NamedDependency[Call],
-    request: Request[Any, Any, Any],
-    store: FromPath[str],
-    xorb: FromPath[str],
-    signature: FromQuery[str],
-) -> Response[Any]:
-    """Read the headers of such a range."""
-    return _xorb(call, request, xorb, signature)
-
-
-def _xorb(call: Call, request: Request[Any, Any, Any], xorb: str, signature: str) -> Response[Any]:
     claims = call.signer.read(signature, XorbRead)
     if claims.xorb != xorb:
         raise Forbidden("This URL was signed for another xorb. Ask for a new reconstruction.")
@@ -305,5 +294,4 @@ ROUTES = [
     reconstruct_v1,
     reconstruct_v2,
     get_xorb,
-    head_xorb_bytes,
 ]
