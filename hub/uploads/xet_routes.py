@@ -18,10 +18,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import HttpMethod, Request, Response, get, head, post, route
+from litestar import HttpMethod, Request, Response, Router, get, head, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
+from litestar.types import ControllerRouterHandler
 
 from hub.blobs import xorb_key
 from hub.call import Call
@@ -83,7 +84,7 @@ def _token(call: Call, *, write: bool) -> Response[XetConnection]:
 
 
 @post(
-    [f"{STORE}/v1/xorbs/{{prefix:str}}/{{xorb:str}}", f"{STORE}/xorbs/{{prefix:str}}/{{xorb:str}}"],
+    "/xorbs/{prefix:str}/{xorb:str}",
     status_code=200,
     request_max_body_size=None,
     tags=TAGS,
@@ -111,7 +112,7 @@ async def put_xorb(
         return XorbStored(await verifying(lambda: keep(path)))
 
 
-@head(f"{STORE}/v1/xorbs/{{prefix:str}}/{{xorb:str}}", sync_to_thread=True, tags=TAGS)
+@head("/xorbs/{prefix:str}/{xorb:str}", sync_to_thread=True, tags=TAGS)
 def head_xorb(
     call: NamedDependency[Call], store: FromPath[str], prefix: FromPath[str], xorb: FromPath[str]
 ) -> Response[None]:
@@ -123,7 +124,7 @@ def head_xorb(
     return Response(None, headers={"Content-Length": str(size)}, media_type="application/octet-stream")
 
 
-@post([f"{STORE}/v1/shards", f"{STORE}/shards"], status_code=200, request_max_body_size=None, tags=TAGS)
+@post("/shards", status_code=200, request_max_body_size=None, tags=TAGS)
 async def put_shard(
     call: NamedDependency[Call], request: Request[Any, Any, Any], store: FromPath[str]
 ) -> ShardStored:
@@ -132,7 +133,7 @@ async def put_shard(
     return ShardStored(1 if await verifying(registering.run) else 0)
 
 
-@post(f"{STORE}/v2/shards", status_code=200, request_max_body_size=None, tags=TAGS)
+@post("/shards", status_code=200, request_max_body_size=None, tags=TAGS)
 async def put_shard_v2(
     call: NamedDependency[Call], request: Request[Any, Any, Any], store: FromPath[str]
 ) -> Response[Any]:
@@ -202,7 +203,7 @@ def _line(event: ShardEvent) -> bytes:
 
 
 @get(
-    [f"{STORE}/v1/chunks/{{prefix:str}}/{{chunk:str}}", f"{STORE}/chunks/{{prefix:str}}/{{chunk:str}}"],
+    "/chunks/{prefix:str}/{chunk:str}",
     sync_to_thread=True,
     tags=TAGS,
 )
@@ -218,7 +219,7 @@ def find_chunk(
 
 
 @get(
-    [f"{STORE}/v1/reconstructions/{{file:str}}", f"{STORE}/reconstructions/{{file:str}}"],
+    "/reconstructions/{file:str}",
     sync_to_thread=True,
     tags=TAGS,
 )
@@ -230,7 +231,7 @@ def reconstruct_v1(
     return plan.v1(url)
 
 
-@get(f"{STORE}/v2/reconstructions/{{file:str}}", sync_to_thread=True, tags=TAGS)
+@get("/reconstructions/{file:str}", sync_to_thread=True, tags=TAGS)
 def reconstruct_v2(
     call: NamedDependency[Call], request: Request[Any, Any, Any], store: FromPath[str], file: FromPath[str]
 ) -> ReconstructionV2:
@@ -250,7 +251,7 @@ def _plan(
 
 
 @route(
-    f"{STORE}/bytes/{{xorb:str}}",
+    "/bytes/{xorb:str}",
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
     sync_to_thread=True,
     tags=TAGS,
@@ -284,14 +285,10 @@ def _enter(call: Call, store: str, *, write: bool) -> tuple[RepoRecord, XetAcces
         return access.enter(call, db, store, write=write)
 
 
-REPO_API = [read_token, write_token]
-ROUTES = [
-    put_xorb,
-    head_xorb,
-    put_shard,
-    put_shard_v2,
-    find_chunk,
-    reconstruct_v1,
-    reconstruct_v2,
-    get_xorb,
+REPO_API: list[ControllerRouterHandler] = [read_token, write_token]
+_V1: list[ControllerRouterHandler] = [put_xorb, head_xorb, put_shard, find_chunk, reconstruct_v1]
+ROUTES: list[ControllerRouterHandler] = [
+    Router(path=f"{STORE}/v1", route_handlers=_V1),
+    Router(path=f"{STORE}/v2", route_handlers=[put_shard_v2, reconstruct_v2]),
+    Router(path=STORE, route_handlers=[*_V1, get_xorb]),
 ]

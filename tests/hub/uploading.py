@@ -56,7 +56,7 @@ def batch(
     )
 
 
-def upload_action(hub: Hub, repo: RepoRecord, content: bytes, **more: object) -> dict[str, Any]:
+def upload_action(hub: Hub, repo: RepoRecord, content: bytes, **more: Any) -> dict[str, Any]:
     """The `upload` action for these bytes."""
     reply = batch(hub, repo, (sha256(content), len(content)), **more)
     assert reply.status_code == 200, reply.text
