@@ -129,7 +129,9 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
     stores: Stores = app.state.stores
     # asyncio's own has as many threads as cores and four: a few that wait for a lock would stop all others.
     threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="hub")
-    asyncio.get_running_loop().set_default_executor(threads)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(threads)
+    log.info("hub is up", loop=type(loop).__module__)
     await asyncio.to_thread(stores.staging.sweep, stores.settings.staging_age_s)
     recorder = asyncio.create_task(_record_use(stores))
     try:

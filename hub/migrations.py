@@ -53,7 +53,8 @@ def state(db: Connection) -> State:
     """Compare a database with this hub."""
     found = version(db)
     if found is None:
-        return "foreign" if inspect(db).get_table_names() else "empty"
+        # Going back to `base` leaves alembic's own table.
+        return "foreign" if {*inspect(db).get_table_names()} - {"alembic_version"} else "empty"
     if found == newest():
         return "current"
     return "older" if found in {script.revision for script in _scripts().walk_revisions()} else "newer"

@@ -20,6 +20,8 @@ TokenRole = Literal["read", "write"]
 # The JavaScript client refuses tokens that start otherwise (`checkCredentials.ts`).
 PREFIX = "hf_"
 MAX_DAYS = 3650
+# What a column of the database can hold.
+MAX_ID = 2**63 - 1
 # 32 of 62 characters: 190 random bits, so a plain hash is enough to keep them safe.
 _ALPHABET = string.ascii_letters + string.digits
 _CHOSEN = re.compile(r"hf_[\x21-\x7e]{17,253}")
@@ -107,6 +109,8 @@ def get(db: Connection, account_id: int, token_id: int) -> TokenRecord:
 
 def revoke(db: Connection, account_id: int, token_id: int) -> None:
     """Make a token void at once; raise NotFound when the account has no such token."""
+    if token_id > MAX_ID:
+        raise _not_found(token_id)
     done = db.execute(
         update(Token)
         .where(Token.id == token_id, Token.account_id == account_id, Token.revoked_at.is_(None))

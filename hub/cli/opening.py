@@ -2,6 +2,7 @@
 
 import errno
 import shlex
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from hub.db import Database
 from hub.errors import HubError
 from hub.settings import Settings
 
+# Less than this is a full disk, whatever the database calls it: bytes.
+ROOM = 256 * 1024
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -53,7 +56,8 @@ def plain_words(data_dir: Path) -> Generator[None]:
         ) from error
     except DBAPIError as error:
         said = str(error.orig)
-        if "full" in said:
+        # SQLite says "disk I/O error" when there is no room for its files beside the database.
+        if "full" in said or shutil.disk_usage(data_dir).free < ROOM:
             raise click.ClickException(_full(data_dir)) from error
         raise click.ClickException(
             f"The database of `{data_dir}` cannot be used: {said}. Check that this user may read and write "
