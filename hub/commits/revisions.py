@@ -62,7 +62,7 @@ def get(db: Connection, repo_id: int, commit: bytes) -> CommitRecord:
 def find_entry(db: Connection, repo_id: int, tree: bytes, path: str) -> Entry | None:
     """Return the file or folder at a path of a tree."""
     item = trees.find(db, repo_id, tree, path) if path else None
-    return None if item is None else _entries(db, repo_id, [(path, item)])[0]
+    return None if item is None else entries_of(db, repo_id, [(path, item)])[0]
 
 
 def entries(
@@ -93,16 +93,16 @@ def entries(
         page.append(found)
         if len(page) == limit:
             break
-    return _entries(db, repo_id, page)
+    return entries_of(db, repo_id, page)
 
 
 def find_entries(db: Connection, repo_id: int, tree: bytes, wanted: Collection[str]) -> list[Entry]:
     """Return the entries at these paths, in their order, without those that do not exist."""
     found = ((path, trees.find(db, repo_id, tree, path)) for path in wanted if path)
-    return _entries(db, repo_id, [(path, item) for path, item in found if item is not None])
+    return entries_of(db, repo_id, [(path, item) for path, item in found if item is not None])
 
 
-def _entries(db: Connection, repo_id: int, found: list[tuple[str, Item]]) -> list[Entry]:
+def entries_of(db: Connection, repo_id: int, found: list[tuple[str, Item]]) -> list[Entry]:
     blobs = blob_rows(db, repo_id, {item.id for _, item in found if not item.folder})
     return [
         Entry(path, "directory", item.id) if item.folder else _file(path, item.id, blobs)

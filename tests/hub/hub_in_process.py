@@ -19,7 +19,6 @@ from hub.repos import service as repos
 from hub.repos.service import RepoRecord
 from hub.tables import Account, Membership, Ref, Repo, Table, Token
 
-
 Operation = tuple[str, dict[str, Any]]
 
 
