@@ -18,11 +18,37 @@ from hub.errors import Invalid
 from hub.settings import MIB
 
 LARGEST_REGULAR = 10 * MIB
-# Patterns become regular expressions that may try every place for every star. A stranger writes them.
-_MOST_STARS = 4
+# A stranger writes the patterns, and they become regular expressions that may try every place for every star:
+# with three of them 0.03 s for the worst path, with four already seconds. The clock is read between paths.
+_MOST_STARS = 3
+_MOST_COSTLY = 100
+_MOST_PATTERNS = 10_000
 _TIME_LIMIT_S = 5.0
 _STARS = re.compile(rb"\*+")
 Rules = list[tuple[Pattern, Mapping[bytes, AttributeValue]]]
+
+
+class Budget:
+    """How many patterns one request may still bring, from all its files together."""
+
+    def __init__(self) -> None:
+        self._patterns = _MOST_PATTERNS
+        self._costly = _MOST_COSTLY
+
+    def spend(self, patterns: Sequence[bytes], name: str) -> None:
+        """Count the patterns of one file; raise Invalid for one that takes too long, or too many."""
+        stars = [len(_STARS.findall(pattern)) for pattern in patterns]
+        for pattern, count in zip(patterns, stars, strict=True):
+            if count > _MOST_STARS:
+                text = paths.shown(pattern.decode("utf-8", "replace"))
+                raise Invalid(f"`{text}` in {name} has {count} stars, {_MOST_STARS} are allowed. Split it.")
+        self._patterns -= len(patterns)
+        self._costly -= stars.count(_MOST_STARS)
+        if self._patterns < 0 or self._costly < 0:
+            raise Invalid(
+                f"{name} brings too many patterns: {_MOST_PATTERNS} are allowed, {_MOST_COSTLY} of them "
+                f"with {_MOST_STARS} stars."
+            )
 
 
 def check(
@@ -33,8 +59,9 @@ def check(
     Raise Invalid for patterns that take too long.
     """
     asked_paths = [paths.check(file.path) for file in asked.files]
-    attributes = _attributes(db, blobs, repo_id, commit.tree, asked.git_attributes)
-    ignored = _ignore_filter(db, blobs, repo_id, commit.tree, asked.git_ignore)
+    budget = Budget()
+    attributes = _attributes(db, blobs, repo_id, commit.tree, asked.git_attributes, budget)
+    ignored = _ignore_filter(db, blobs, repo_id, commit.tree, asked.git_ignore, budget)
     there = {
         entry.path: entry
         for entry in revisions.find_entries(db, repo_id, commit.tree, asked_paths)
@@ -66,35 +93,26 @@ def _attributes(db: Connection, blobs: Blobs, repo_id: int, tree: bytes, given: 
     def below(folder: bytes) -> Rules:
         path = f"{folder.decode()}/.gitattributes"
         data = revisions.read(db, blobs, repo_id, tree, path)
-        return [] if data is None else _rules(data, folder)
+        return [] if data is None else _rules(data, folder, budget)
 
     root = revisions.read(db, blobs, repo_id, tree, ".gitattributes") if given is None else given.encode()
-    return GitAttributes(_rules(root or b"", b""), directory_loader=below)
+    return GitAttributes(_rules(root or b"", b"", budget), directory_loader=below)
 
 
-def _rules(data: bytes, folder: bytes) -> Rules:
+def _rules(data: bytes, folder: bytes, budget: Budget) -> Rules:
     entries = list(parse_attributes(BytesIO(data)))
-    _check_stars([pattern for pattern, _ in entries], ".gitattributes")
+    budget.spend([pattern for pattern, _ in entries], ".gitattributes")
     return compile_gitattributes_patterns(entries, base=folder)
 
 
 def _ignore_filter(
-    db: Connection, blobs: Blobs, repo_id: int, tree: bytes, given: str | None
+    db: Connection, blobs: Blobs, repo_id: int, tree: bytes, given: str | None, budget: Budget
 ) -> IgnoreFilter:
     data = revisions.read(db, blobs, repo_id, tree, ".gitignore") if given is None else given.encode()
     patterns = list(read_ignore_patterns(BytesIO(data or b"")))
-    _check_stars(patterns, ".gitignore")
+    budget.spend(patterns, ".gitignore")
     return IgnoreFilter(patterns)
 
 
 def _is_ignored(ignored: IgnoreFilter, path: bytes) -> bool:
     return bool(ignored.patterns) and ignored.is_ignored(path) is True
-
-
-def _check_stars(patterns: Sequence[bytes], name: str) -> None:
-    for pattern in patterns:
-        if len(_STARS.findall(pattern)) > _MOST_STARS:
-            text = paths.shown(pattern.decode("utf-8", "replace"))
-            raise Invalid(
-                f"`{text}` in {name} has more than {_MOST_STARS} stars. Split it into simpler ones."
-            )
