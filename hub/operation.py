@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from hub import metrics
 from hub.call import Call
+from hub.errors import Unavailable
 
 
 @get("/api/health", sync_to_thread=True, tags=["Operation"])
@@ -19,8 +20,13 @@ def health(call: NamedDependency[Call]) -> dict[str, str]:
     """
     with call.reading() as db:
         db.execute(text("SELECT 1"))
-    with call.staging.file() as (_, file):
-        file.write(b"well")
+    try:
+        with call.staging.file() as (_, file):
+            file.write(b"well")
+    except OSError as error:
+        raise Unavailable(
+            f"The store cannot be written to: {error.strerror}. Check the data folder and its rights."
+        ) from error
     return {"status": "ok"}
 
 

@@ -6,8 +6,16 @@ from typing import Literal
 import click
 
 from hub import migrations, settings
+from hub.auth.service import Actor
+from hub.blobs import LocalBlobs
 from hub.cli.opening import command_on, data_dir_option, opened, plain_words
+from hub.commits.export import export as write_git
 from hub.db import Database
+from hub.errors import BadRequest
+from hub.repos import service as repos
+
+# Whoever may read the data folder may read every repository in it.
+OPERATOR = Actor(id=0, name="operator", admin=True, token_id=0, token_role="read")
 
 
 @click.group()
@@ -69,11 +77,13 @@ def export(repo: str, folder: Path, kind: Literal["model", "dataset"], data_dir:
     voxhub export lab/t1-tissue t1-tissue.git --data-dir hub-data
     git -C t1-tissue.git fsck
     """
-    from hub.commits.export import export_repository
-
-    with opened(data_dir) as (_, found), found.reading() as db:
-        export_repository(db, kind, repo, folder)
-    click.echo(f"Exported {kind} {repo} to {folder}.", err=True)
+    with opened(data_dir) as (chosen, found), found.reading() as db:
+        namespace, slash, name = repo.partition("/")
+        if not slash:
+            raise BadRequest(f"`{repo}` names no repository: write NAMESPACE/NAME, as in `lab/t1-tissue`.")
+        record = repos.get(db, OPERATOR, kind, namespace, name)
+        count = write_git(db, LocalBlobs(chosen.data_dir / "blobs"), record, folder)
+    click.echo(f"Exported {record.path} to {folder}: {count} git objects.", err=True)
 
 
 def _open(data_dir: Path) -> Database:

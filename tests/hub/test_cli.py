@@ -312,3 +312,24 @@ def test_a_port_of_zero_prints_the_one_that_was_found(tmp_path: Path) -> None:
 def stop(server: HubServer) -> None:
     server.process.terminate()
     server.process.wait(timeout=20)
+
+
+def test_a_history_is_exported_as_a_git_repository(hub_server: HubServer, tmp_path: Path) -> None:
+    name, token = hub_server.new_user()
+    api = HfApi(endpoint=hub_server.endpoint, token=token)
+    api.create_repo(f"{name}/model", private=True)
+    commit = api.upload_file(path_or_fileobj=b"text", path_in_repo="a/b.txt", repo_id=f"{name}/model")
+    hub_server.run("export", f"{name}/model", str(tmp_path / "model.git"))
+    git = ["git", "-C", str(tmp_path / "model.git")]
+    subprocess.run([*git, "fsck", "--strict"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    assert head.strip() == commit.oid
+
+
+@pytest.mark.parametrize("repo", ["nobody/none", "none", "../etc/passwd"])
+def test_an_export_of_nothing_makes_nothing(data_dir: Path, tmp_path: Path, repo: str) -> None:
+    done(data_dir, "user list")
+    said = CliRunner().invoke(cli.export, [repo, str(tmp_path / "out"), "--data-dir", str(data_dir)])
+    assert said.exit_code == 1
+    assert said.stderr.startswith("Error: ")
+    assert not (tmp_path / "out").exists()
