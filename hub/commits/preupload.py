@@ -89,7 +89,9 @@ def _oid(entry: Entry | None) -> str | None:
     return entry.sha256.hex() if entry.large_size is not None else entry.id.hex()
 
 
-def _attributes(db: Connection, blobs: Blobs, repo_id: int, tree: bytes, given: str | None) -> GitAttributes:
+def _attributes(
+    db: Connection, blobs: Blobs, repo_id: int, tree: bytes, given: str | None, budget: Budget
+) -> GitAttributes:
     def below(folder: bytes) -> Rules:
         path = f"{folder.decode()}/.gitattributes"
         data = revisions.read(db, blobs, repo_id, tree, path)
