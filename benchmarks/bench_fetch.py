@@ -5,7 +5,8 @@
 The reference builds the same network with initialisers that do nothing, then loads and assigns; what
 `fetch_pretrained` adds is finding the revision, reading the manifest and checking sizes.
 
-Each measurement is a fresh process with torch and MONAI already imported, so that it counts loading alone:
+Each measurement is a fresh process with torch, MONAI and huggingface_hub already imported (they cost seconds,
+and the network needs them in every way), so that it counts loading alone:
 processor and wall milliseconds, and by how much resident memory grew.
 """
 
@@ -18,6 +19,7 @@ from peers import client, hub, workspace
 COMMON = """
 import gc, json, resource, sys, time
 import torch, monai.networks.nets
+from huggingface_hub import HfApi, snapshot_download
 import registry_client as vox
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
