@@ -2,7 +2,8 @@
 
     python benchmarks/bench_metadata.py [--requests 3000] [--connections 16]
 
-Needs `ab` (apt-get install apache2-utils) and nginx. A bare route on the same server is what the framework costs;
+Needs `ab` (apt-get install apache2-utils) and nginx. A
+bare route on the same server is what the framework costs;
 the ratio to it is what the registry adds.
 """
 
@@ -64,9 +65,7 @@ def main() -> None:
             bare.terminate()
 
 
-def compare(
-    folder: Path, ours: Server, plain: Server, bare: str, repo: str, options: argparse.Namespace
-) -> None:
+def compare(ours: Server, plain: Server, bare: str, repo: str, options: argparse.Namespace) -> None:
     """Print a row for each kind of request, with its ratio to the bare route."""
     hub_urls = {
         "resolve HEAD": (f"{ours.endpoint}/{repo}/resolve/main/folder/7.txt", "HEAD"),
