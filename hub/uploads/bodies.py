@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from litestar import Request
-from litestar.exceptions import InternalServerException
 
 from hub.errors import BadRequest, Invalid, TooLarge
 
@@ -57,7 +56,7 @@ async def receive(
     batch: list[bytes] = []
     writing: Future[None] | None = None
     try:
-        async for piece in request.stream():
+        async for piece in _pieces(request):
             size += len(piece)
             if size > limit:
                 raise _too_large(what, limit, exact=exact)
@@ -73,7 +72,7 @@ async def receive(
         if batch:
             writing = _WRITERS.submit(write, b"".join(batch))
             await asyncio.wrap_future(writing)
-    except InternalServerException:
+    except ConnectionError:
         raise BadRequest(f"The client went away in the middle of {what}; nothing was kept.") from None
     finally:
         # The caller closes and removes the file next, also when this task was cancelled.
@@ -82,6 +81,19 @@ async def receive(
     if exact and size != limit:
         raise Invalid(f"{what} was announced with {limit} bytes, {size} came. Upload it again.")
     return size
+
+
+async def _pieces(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    # Not Litestar's `stream`: it tells a client that went away from a defect by its message only.
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        if message["type"] == "http.request":
+            if message["body"]:
+                yield message["body"]
+            if not message["more_body"]:
+                return
 
 
 async def verifying(work: Callable[[], T]) -> T:
