@@ -49,6 +49,8 @@ class Account(Table):
     """A user or an organisation; both are namespaces."""
 
     __tablename__ = "account"
+    # What was signed for a removed account must never speak for the next one.
+    __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = _id()
     kind: Mapped[str] = mapped_column(String(8))  # user | org
     name: Mapped[str] = mapped_column(String(96))
@@ -73,6 +75,8 @@ class Membership(Table):
 
 class Token(Table):
     __tablename__ = "token"
+    # Xet tokens name a token by its id.
+    __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = _id()
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(96))

@@ -11,6 +11,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from sqlalchemy import update
 
+from hub.accounts import service as accounts
+from hub.accounts import tokens
 from hub.db import now
 from hub.tables import Token
 
@@ -143,3 +145,17 @@ def test_the_real_client_keeps_a_read_token_from_writing(hub_server: HubServer) 
         HfApi(endpoint=hub_server.endpoint, token=token).create_repo(f"{name}/model")
     assert refused.value.response.status_code == 403
     assert "--role write" in str(refused.value)
+
+
+def test_the_id_of_a_removed_token_or_user_never_comes_back(hub: Hub) -> None:
+    # A Xet token that was signed before names them by it.
+    found: set[tuple[int, int]] = set()
+    for _ in range(2):
+        with hub.stores.database.writing() as db:
+            user = accounts.add_user(db, "carol")
+            token, _ = tokens.create(db, user.id, name="t", role="write")
+            accounts.remove_user(db, "carol")
+        found.add((user.id, token.id))
+    (first_user, first_token), (second_user, second_token) = sorted(found)
+    assert first_user < second_user
+    assert first_token < second_token
