@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from hub import contents
 from hub.auth.service import Actor
 from hub.call import Call
-from hub.commits import objects, paths
+from hub.commits import ndjson, paths
 from hub.commits import service as commits
-from hub.commits.records import Change, Put
+from hub.commits.records import Change, Put, PutLarge
 from hub.errors import BadRequest
 from hub.repos.schemas import NewFile, NewRepo
 from hub.repos.service import RepoRecord
@@ -49,9 +49,9 @@ def _decoded(files: list[NewFile]) -> dict[str, bytes]:
         raise BadRequest(f"The content of a file cannot be decoded: {error}.") from None
 
 
-def _kept(db: Connection, call: Call, path: str, content: bytes) -> Put:
+def _kept(db: Connection, call: Call, path: str, content: bytes) -> Put | PutLarge:
     digest = sha256(content).digest()
     with call.staging.file() as (staged, file):
         file.write(content)
         contents.keep(db, call.blobs, staged, digest, len(content))
-    return Put(path, objects.object_id(b"blob", content), len(content), digest)
+    return ndjson.regular(path, content)

@@ -177,7 +177,7 @@ def _stored(db: Connection, owner_id: int) -> list[StoredRepo]:
             updated_at=stamp(row.updated_at),
             visibility="private" if row.private else "public",
             storage=storage[row.id],
-            storage_percent=storage[row.id] / whole if whole else 0.0,
+            storage_percent=100 * storage[row.id] / whole if whole else 0.0,
         )
         for row in rows
     ]

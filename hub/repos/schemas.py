@@ -200,7 +200,7 @@ class StoredRepo(msgspec.Struct, rename="camel"):
     updated_at: str
     visibility: Literal["public", "private"]
     storage: int
-    # The share of what the namespace stores, 0 to 1.
+    # Of what the namespace stores, 0 to 100.
     storage_percent: float
 
 
