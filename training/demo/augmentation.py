@@ -43,7 +43,7 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """An image (X, Y, Z) float32 >= 0 with white matter at 0.4 to 1.2, and its labels, both uint8.
+    """An image (X, Y, Z) float32 >= 0 with white matter at 0.5 to 1.1, and its labels, both uint8.
 
     `tissue` has the values of this module, `brain` is 0 or 1.
     """
@@ -202,7 +202,7 @@ def _acquire(rng: Generator, frame: Frame, image: Tensor) -> Tensor:
     )
     noisy = ((image + real) ** 2 + imaginary**2).sqrt()
     masked = rng.random() < 0.5
-    gain = float(rng.uniform(0.45, 1.05))
+    gain = float(rng.uniform(0.6, 1.0))
     return gain * (torch.where(image > 0.01, noisy, torch.tensor(0.0)) if masked else noisy)
 
 

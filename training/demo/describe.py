@@ -75,7 +75,9 @@ def card_of(recipe: Recipe, release: Release, metrics: Metrics) -> str:
     base = _base(recipe, release)
     goes_on = f" This version goes on from `{base}`." if base else ""
     size = " × ".join(str(extent) for extent in metrics.shape)
-    patch = " × ".join(str(extent) for extent in recipe.patch)
+    patch = " to ".join(
+        dict.fromkeys(" × ".join(map(str, sizes)) for sizes in (recipe.smallest, recipe.largest))
+    )
     return f"""---
 license: apache-2.0
 library_name: voxhub
@@ -150,7 +152,7 @@ Every version of this model is measured on the same images.
 {_extra_limits(recipe)}
 ## Training
 
-Every step draws {recipe.patches} patches of {patch} voxels from the template, each with its own flip,
+Every step draws {recipe.patches} image(s) of {patch} voxels from the template, each with its own flip,
 rotation (σ 10°), scaling (0.75–1.17), shear and elastic deformation; template contrast, or contrast
 painted from the tissue maps with random means; a drawn head in three of four images; blur, thick
 slices, bias field, gamma, Rician noise and gain. AdamW, cross-entropy plus Dice, one cycle of the
@@ -198,5 +200,6 @@ def _score_rows(metrics: Metrics) -> str:
 
 def _extra_limits(recipe: Recipe) -> str:
     if recipe.target == "brain":
-        return "- The mask is computed at 2 mm; its border is smooth, and thin structures are lost.\n"
+        spacing = f"{recipe.spacing:g} mm"
+        return f"- The mask is computed at {spacing}: its border is smooth, and detail is lost.\n"
     return "- `other` is one class: CSF is not told apart from skull or scalp.\n"

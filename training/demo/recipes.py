@@ -21,15 +21,14 @@ class Release(msgspec.Struct, frozen=True):
     version: str
     steps: int
     learning_rate: float
-    message: str
 
 
 class Recipe(msgspec.Struct, frozen=True):
     """One demonstration model: its network, the images it sees, and its versions in order.
 
-    A step sees `patches` patches of `patch` voxels of `spacing` mm, each from an image of its own; their
-    centres are drawn within `reach` mm of `middle`, in MNI space. `held_out` is the frame of
-    the images that measure it.
+    A step sees `patches` patches of one size between `smallest` and `largest` voxels of `spacing` mm,
+    each from an image of its own; their centres are drawn within `reach` mm of `middle`, in MNI space.
+    `held_out` is the frame of the images that measure it.
     """
 
     name: str
@@ -37,8 +36,10 @@ class Recipe(msgspec.Struct, frozen=True):
     labels: tuple[str, ...]
     filters: int
     dilations: tuple[int, ...]
+    normalisation: Literal["batch", "instance"]
     spacing: float
-    patch: tuple[int, int, int]
+    smallest: tuple[int, int, int]
+    largest: tuple[int, int, int]
     patches: int
     middle: tuple[float, float, float]
     reach: tuple[float, float, float]
@@ -46,10 +47,17 @@ class Recipe(msgspec.Struct, frozen=True):
     held_out_images: int
     releases: tuple[Release, ...]
 
-    def frame(self, offset: tuple[float, float, float]) -> Frame:
-        """Place a patch: `offset` is -1 to 1 along each axis, the ends being `reach` away."""
-        centre = tuple(m + r * o for m, r, o in zip(self.middle, self.reach, offset, strict=True))
-        return Frame(self.patch, self.spacing, centre)  # pyright: ignore[reportArgumentType]  # three by strict zip
+    def frame(self, size: float, offset: tuple[float, float, float]) -> Frame:
+        """Place a patch.
+
+        size: 0 to 1, from the smallest to the largest; sizes are multiples of 8.
+        offset: -1 to 1 along each axis, the ends being `reach` away from the middle.
+        """
+        spans = zip(self.smallest, self.largest, strict=True)
+        x, y, z = (low + 8 * round(size * (high - low) / 8) for low, high in spans)
+        places = zip(self.middle, self.reach, offset, strict=True)
+        right, front, top = (middle + reach * share for middle, reach, share in places)
+        return Frame((x, y, z), self.spacing, (right, front, top))
 
 
 RECIPES = (
@@ -58,17 +66,20 @@ RECIPES = (
         target="brain",
         labels=("background", "brain"),
         filters=8,
-        dilations=(1, 1, 2, 4, 8, 4, 2, 1, 1),
-        spacing=2.0,
-        patch=(64, 64, 64),
-        patches=4,
+        dilations=(1, 2, 4, 8, 4, 2, 1),
+        # Whole heads fit into memory at 3 mm, so statistics of one image serve training and use alike.
+        normalisation="instance",
+        spacing=3.0,
+        smallest=(48, 56, 48),
+        largest=(80, 88, 80),
+        patches=1,
         middle=(0.0, -15.0, -10.0),
-        reach=(45.0, 55.0, 55.0),
-        held_out=Frame((112, 128, 112), 2.0, (0.0, -15.0, -12.0)),
+        reach=(12.0, 16.0, 20.0),
+        held_out=Frame((72, 88, 72), 3.0, (0.0, -15.0, -12.0)),
         held_out_images=8,
         releases=(
-            Release("1.0.0", 80, 1e-2, "First release: 80 steps"),
-            Release("1.1.0", 200, 8e-3, "Train 220 steps longer"),
+            Release("1.0.0", 100, 1e-2),
+            Release("1.1.0", 350, 8e-3),
         ),
     ),
     Recipe(
@@ -76,17 +87,20 @@ RECIPES = (
         target="tissue",
         labels=("background", "grey matter", "white matter", "other"),
         filters=8,
-        dilations=(1, 1, 2, 4, 8, 4, 2, 1, 1),
+        dilations=(1, 2, 4, 8, 4, 2, 1),
+        # A patch is not like the whole head, so what it is normalised by must not depend on it.
+        normalisation="batch",
         spacing=1.0,
-        patch=(64, 64, 64),
+        smallest=(48, 48, 48),
+        largest=(48, 48, 48),
         patches=4,
         middle=(0.0, -18.0, -4.0),
         reach=(62.0, 80.0, 70.0),
         held_out=Frame((176, 208, 184), 1.0, (0.0, -18.0, -6.0)),
         held_out_images=4,
         releases=(
-            Release("1.0.0", 120, 1e-2, "First release: 120 steps"),
-            Release("1.1.0", 300, 8e-3, "Train 300 steps longer"),
+            Release("1.0.0", 120, 1e-2),
+            Release("1.1.0", 330, 8e-3),
         ),
     ),
 )

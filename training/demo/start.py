@@ -23,6 +23,8 @@ from pathlib import Path
 MODELS = Path(__file__).parent / "models"
 NAMESPACE = "lab"
 USER = "demo"
+_LOG = "hub.log"
+_LOG_TAIL = 2000
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 15
 
@@ -43,6 +45,9 @@ def main() -> None:
     given = parser.parse_args()
     # A supervisor stops a service with SIGTERM: end as with Ctrl-C, so that the hub ends as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Read when huggingface_hub is imported, which is later: one line for each model is enough.
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     try:
         run(given.data_dir, given.host, given.port)
     except KeyboardInterrupt:
@@ -55,21 +60,23 @@ def run(data_dir: Path, host: str, port: int) -> None:
     """Start the hub, fill it, say how to use it, and wait until it ends."""
     endpoint = f"http://{host}:{port}"
     with serving(data_dir, host, port) as hub:
-        wait_until_healthy(endpoint, hub)
+        wait_until_healthy(endpoint, hub, data_dir / _LOG)
         token = sign_in(data_dir, endpoint)
         fill(endpoint, token)
         print(welcome(endpoint, token, data_dir), flush=True)
         if code := hub.wait():
-            raise DemoError(f"the hub ended with code {code}; its messages are above")
+            raise DemoError(f"the hub ended with code {code}; see {data_dir / _LOG}")
 
 
 @contextlib.contextmanager
 def serving(data_dir: Path, host: str, port: int) -> Generator[subprocess.Popen[bytes]]:
-    """Run `voxhub serve` as long as the block lasts."""
+    """Run `voxhub serve` as long as the block lasts; its log goes to `hub.log` in the folder."""
     if _answers(f"http://{host}:{port}/api/health"):
         raise DemoError(f"port {port} is taken; choose another one: make demo PORT={port + 1}")
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = _voxhub("serve", "--data-dir", str(data_dir), "--host", host, "--port", str(port))
-    hub = subprocess.Popen(command)
+    with (data_dir / _LOG).open("ab") as log:
+        hub = subprocess.Popen(command, stderr=log)
     try:
         yield hub
     finally:
@@ -82,14 +89,15 @@ def serving(data_dir: Path, host: str, port: int) -> Generator[subprocess.Popen[
             hub.wait()
 
 
-def wait_until_healthy(endpoint: str, hub: subprocess.Popen[bytes]) -> None:
-    """Return when the hub answers; raise when it ended, or took a minute."""
+def wait_until_healthy(endpoint: str, hub: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the hub answers; raise with the end of its log when it ended, or took a minute."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not _answers(f"{endpoint}/api/health"):
         if hub.poll() is not None:
-            raise DemoError("the hub did not start; its messages are above (is the port taken?)")
+            said = log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
+            raise DemoError(f"the hub did not start: {said}")
         if time.monotonic() > deadline:
-            raise DemoError(f"the hub did not answer at {endpoint} within {_START_TIMEOUT_S} s")
+            raise DemoError(f"the hub did not answer at {endpoint} within {_START_TIMEOUT_S} s; see {log}")
         time.sleep(0.1)
 
 
@@ -140,6 +148,7 @@ Voxhub is ready at {endpoint}   (Ctrl-C stops it)
 
   User `{USER}` may write to `{NAMESPACE}`; token: {token}
   An admin token: voxhub token create admin --role write --data-dir {data_dir}
+  Log of the hub: {data_dir / _LOG}
 
 Try it (pip install 'voxhub[monai]', or make setup):
 

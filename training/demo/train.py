@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.demo.train", description=__doc__)
     parser.add_argument("--model", choices=names, action="append", help="train only this model")
     parser.add_argument("--output", type=Path, default=MODELS, help="default: training/demo/models")
-    parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for recipe in RECIPES:
@@ -46,10 +46,11 @@ def train_recipe(recipe: Recipe, output: Path) -> None:
     """Train every version of a model in order, each going on from the one before."""
     torch.manual_seed(TRAINING_SEED)
     model = fetch_architecture("meshnet", dim=3)(
-        (*recipe.patch, 1),
+        (*recipe.largest, 1),
         number_of_outputs=len(recipe.labels),
         number_of_filters=recipe.filters,
         dilations=recipe.dilations,
+        normalisation=recipe.normalisation,
     )
     for number, release in enumerate(recipe.releases):
         started = time.perf_counter()
@@ -66,14 +67,16 @@ def train_recipe(recipe: Recipe, output: Path) -> None:
 def batches(recipe: Recipe, number: int) -> Callable[[int], Batch]:
     """Give the function that draws the patches of step `i` in the training of version `number`."""
 
-    def patch(*seed: int) -> tuple[Tensor, Tensor]:
+    def patch(size: float, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         x, y, z = np.random.default_rng(seed).uniform(-1, 1, 3)
-        drawn = draw(mni152(), recipe.frame((x, y, z)), seed)
+        drawn = draw(mni152(), recipe.frame(size, (x, y, z)), seed)
         # The intensity rule of the manifest ends at 1, which is near white matter.
         return drawn.image.clamp_max(1), drawn.tissue if recipe.target == "tissue" else drawn.brain
 
     def batch(index: int) -> Batch:
-        pairs = [patch(TRAINING_SEED, number, index, place) for place in range(recipe.patches)]
+        seed = (TRAINING_SEED, number, index)
+        size = float(np.random.default_rng(seed).random())
+        pairs = [patch(size, (*seed, place)) for place in range(recipe.patches)]
         images, labels = zip(*pairs, strict=True)
         return torch.stack(images)[:, None], torch.stack(labels).long()
 
