@@ -1,15 +1,11 @@
 """The hub's own description: `/api/docs/openapi.json`. No page that would load scripts from elsewhere.
 
-`tests/hub/openapi.json` is its snapshot; `python -m hub.openapi` prints the present one.
+`tests/hub/openapi.json` is its snapshot; `python tests/hub/describe_api.py` writes the present one there.
 """
 
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import msgspec
-from litestar import Litestar, Request
+from litestar import Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
@@ -63,6 +59,12 @@ CONFIG = OpenAPIConfig(
         Tag("Accounts", "Who asks; signing up and in."),
         Tag("Tokens", "What programs sign in with."),
         Tag("Organisations", "Namespaces that several users share."),
+        Tag("Repositories", "Models and data sets: make, find, change, move, remove."),
+        Tag("Cards", "What a README.md says about its repository."),
+        Tag("History", "Commits, branches, tags: true git objects."),
+        Tag("Files", "Reading: trees, contents, ranges."),
+        Tag("Git LFS", "Large files, whole."),
+        Tag("Xet", "Large files, by chunks that are stored once."),
         Tag("Operation", "For whoever runs the hub."),
     ],
 )
@@ -88,25 +90,3 @@ def _with_failure(operation: Any) -> Any:
         if status != "400"
     }
     return {**operation, "responses": {**answers, "default": {"$ref": "#/components/responses/Failure"}}}
-
-
-def of(app: Litestar) -> bytes:
-    """The description of an application, as it is kept in the repository: sorted and indented."""
-    plain = msgspec.json.encode(described(app.openapi_schema.to_schema()), order="sorted", enc_hook=str)
-    return msgspec.json.format(plain, indent=1) + b"\n"
-
-
-def main() -> None:
-    """Print the description."""
-    from hub import app, migrations, settings
-    from hub.db import Database
-
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = settings.load(Path(folder), {})
-        chosen.prepare()
-        migrations.prepare(Database(chosen.database), upgrade_command="")
-        sys.stdout.buffer.write(of(app.create_litestar(chosen)))
-
-
-if __name__ == "__main__":
-    main()
