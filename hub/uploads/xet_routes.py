@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import HttpMethod, Request, Response, Router, get, head, post, route
+from litestar import HttpMethod, Request, Response, Router, get, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
@@ -112,16 +112,16 @@ async def put_xorb(
         return XorbStored(await verifying(lambda: keep(path)))
 
 
-@head("/xorbs/{prefix:str}/{xorb:str}", sync_to_thread=True, tags=TAGS)
+@route("/xorbs/{prefix:str}/{xorb:str}", http_method=[HttpMethod.HEAD], sync_to_thread=True, tags=TAGS)
 def head_xorb(
     call: NamedDependency[Call], store: FromPath[str], prefix: FromPath[str], xorb: FromPath[str]
-) -> Response[None]:
+) -> Response[Any]:
     """Say whether the namespace has a xorb, and how many bytes it takes."""
     digest = xorbs.read_hash(xorb, "xorb")
     with call.reading() as db:
         repo, _ = access.enter(call, db, store, write=True)
         size = xorbs.size(db, repo.owner_id, digest)
-    return Response(None, headers={"Content-Length": str(size)}, media_type="application/octet-stream")
+    return Response(b"", headers={"Content-Length": str(size)}, media_type="application/octet-stream")
 
 
 @post("/shards", status_code=200, request_max_body_size=None, tags=TAGS)

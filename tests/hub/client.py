@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-
 TIMEOUT_S = 120
 
 
