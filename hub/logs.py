@@ -8,14 +8,14 @@ hides parameters (`hub.db`), and tracebacks are printed without the values of lo
 
 import logging
 import sys
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 
-def configure(format_: str) -> None:
+def configure(format_: Literal["console", "json"]) -> None:
     """Send our events and the libraries' warnings to standard error in one format: `console` or `json`."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -37,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # An upload that was begun may go on this long; what it left in staging is swept afterwards.
     staging_age_s: int = 24 * 3600
     xet_token_age_s: int = 3600
-    log_format: str = "console"
+    log_format: Literal["console", "json"] = "console"
 
     @property
     def database(self) -> str:
