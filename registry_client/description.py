@@ -33,12 +33,17 @@ def describe_model(
     training: manifests.Training | Fields | None = None,
     needs: manifests.Needs | Fields | None = None,
 ) -> manifests.Manifest:
-    """Return the manifest of a module: its architecture, and the rest as it is given."""
+    """Return the manifest of a module: its architecture, and the rest as it is given.
+
+    A fetched module hands on what its own manifest says about images and steps, where that still
+    fits and nothing else is given; what was measured belongs to the older weights and is not.
+    """
     from registry_client.networks import describe
 
     architecture = describe(module, arguments)
-    images = _records(manifests.Input, inputs, "inputs")
-    answers = _records(manifests.Output, outputs, "outputs")
+    base = _base(module)
+    images = _records(manifests.Input, inputs, "inputs") or _fitting_inputs(base, architecture)
+    answers = _records(manifests.Output, outputs, "outputs") or _fitting_outputs(base, architecture)
     taught = _record(manifests.Training, training, "training")
     origin = getattr(module, "origin", "")
     if origin and (taught is None or taught.base is None):
@@ -48,18 +53,40 @@ def describe_model(
     manifest = manifests.Manifest(
         architecture=architecture,
         version=version,
-        task=task or _task(architecture),
+        task=task or (base.task if base else None) or _task(architecture),
         inputs=images or _default_inputs(architecture),
         outputs=answers,
-        inference=_record(manifests.Inference, inference, "inference"),
-        preprocessing=_records(manifests.Step, preprocessing, "preprocessing"),
-        postprocessing=_records(manifests.Step, postprocessing, "postprocessing"),
+        inference=_record(manifests.Inference, inference, "inference") or (base.inference if base else None),
+        preprocessing=_records(manifests.Step, preprocessing, "preprocessing")
+        or (base.preprocessing if base else ()),
+        postprocessing=_records(manifests.Step, postprocessing, "postprocessing")
+        or (base.postprocessing if base else ()),
         training=taught,
         needs=_record(manifests.Needs, needs, "needs"),
         environment=_environment(),
     )
     _demand_agreement(manifest)
     return manifests.from_plain(manifests.to_plain(manifest))
+
+
+def _base(module: nn.Module) -> manifests.Manifest | None:
+    manifest = getattr(module, "manifest", None)
+    return manifest if isinstance(manifest, manifests.Manifest) else None
+
+
+def _fitting_inputs(
+    base: manifests.Manifest | None, architecture: manifests.Architecture
+) -> tuple[manifests.Input, ...]:
+    size = architecture.arguments.get("input_image_size")
+    before = base.architecture.arguments.get("input_image_size") if base else None
+    return base.inputs if base and size == before else ()
+
+
+def _fitting_outputs(
+    base: manifests.Manifest | None, architecture: manifests.Architecture
+) -> tuple[manifests.Output, ...]:
+    """Return the base's classes, as long as no argument of the network has changed."""
+    return base.outputs if base and base.architecture.arguments == architecture.arguments else ()
 
 
 def _record(kind: type[RecordType], fields: RecordType | Fields | None, whole: str) -> RecordType | None:

@@ -114,8 +114,8 @@ def _with(architecture: manifests.Architecture, overrides: dict[str, object]) ->
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise FileNotFoundError(
-            f"`{path.parent}` has no {path.name}, so it holds no registered model; "
-            "use `voxhub pull` for its files"
+            f"`{path.parent}` has no {path.name}, so it holds no registered model, or was not fetched "
+            "whole; see its files with `voxhub pull`"
         )
     with path.open("rb") as file:
         return file.read(manifests.LARGEST_SIZE + 1)

@@ -199,8 +199,9 @@ def fetch_pretrained(
 def _snapshot(connection: Connection, repo_id: str, revision: str | None, *, local_files_only: bool) -> Path:
     """Return the folder of the revision in the cache; its name is the commit id."""
     from huggingface_hub import snapshot_download, try_to_load_from_cache
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    from registry_client.folder import FILES
+    from registry_client.folder import CONFIG, FILES, WEIGHTS
 
     if is_commit(revision):
         # A commit never changes: what is in the cache is right, and asking the hub is needless.
@@ -210,7 +211,7 @@ def _snapshot(connection: Connection, repo_id: str, revision: str | None, *, loc
         ]
         if all(isinstance(path, str) for path in cached):
             return Path(str(cached[0])).parent
-    folder = snapshot_download(
+    snapshot = snapshot_download(
         repo_id,
         revision=revision,
         cache_dir=connection.cache,
@@ -220,7 +221,14 @@ def _snapshot(connection: Connection, repo_id: str, revision: str | None, *, loc
         token=connection.hub_token,
         library_name="voxhub",
     )
-    return Path(folder)
+    folder = Path(snapshot)
+    # Without the hub, a folder that holds the card alone passes for the whole revision.
+    if local_files_only and not all((folder / name).exists() for name in (CONFIG, WEIGHTS)):
+        raise LocalEntryNotFoundError(
+            f"`{repo_id}` at {folder.name[:12]} is not whole in the cache `{connection.cache}`; "
+            "fetch it once without local_files_only"
+        )
+    return folder
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:

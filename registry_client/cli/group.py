@@ -10,12 +10,10 @@ import click
 SERVER_COMMANDS = "voxhub.commands"
 _CLIENT_ERROR_WORDS = 400
 
+# The hub's own messages name the next step, except for these.
 _NEXT_STEP = {
-    401: "sign in with `voxhub login ENDPOINT`, or check VOXHUB_TOKEN",
-    403: "your token may not do this; use one with the role `write`, or ask an owner of the repository",
-    404: "check the spelling; a private repository is only seen by a token with a right to it",
-    409: "look at what is there with `voxhub info` and `voxhub versions`",
-    507: "the disk of the hub is full; its operator has to make room",
+    "RevisionNotFoundError": "see `voxhub versions OWNER/NAME`",
+    "401": "sign in with `voxhub login ENDPOINT`, or check VOXHUB_TOKEN",
 }
 
 
@@ -91,9 +89,9 @@ def _raise_one_line(error: Exception) -> NoReturn:
     from huggingface_hub.errors import HfHubHTTPError
 
     if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
+        hint = _NEXT_STEP.get(type(error).__name__) or _NEXT_STEP.get(str(error.response.status_code))
         said = error.server_message or str(error).partition("\n")[0]
-        raise click.ClickException(_line(said, _NEXT_STEP.get(status))) from error
+        raise click.ClickException(_line(said, hint)) from error
     # The transport of the client is httpx in 1.x and httpx2 in 2.x.
     if type(error).__module__.partition(".")[0] in {"httpx", "httpx2", "httpcore", "httpcore2"}:
         reason = _line(str(error) or type(error).__name__, "is it running, and is VOXHUB_ENDPOINT right?")

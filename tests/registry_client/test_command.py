@@ -26,10 +26,16 @@ def voxhub(*arguments: str, typed: str = "", cwd: Path | None = None) -> subproc
     )
 
 
+@pytest.fixture(scope="module")
+def account(hub_server: HubServer) -> tuple[str, str]:
+    """Make one user for this file, since that takes seconds; each test has its own repositories."""
+    return hub_server.new_user()
+
+
 @pytest.fixture
-def owner(hub_server: HubServer) -> str:
-    """Sign a new user in with the command and return its name."""
-    name, token = hub_server.new_user()
+def owner(hub_server: HubServer, account: tuple[str, str]) -> str:
+    """Sign the user in with the command and return its name."""
+    name, token = account
     done = voxhub("login", hub_server.endpoint, typed=f"{token}\n")
     assert done.returncode == 0, done.stderr
     assert token not in done.stdout + done.stderr
@@ -81,23 +87,23 @@ def test_login_is_kept_for_the_owner_alone_and_logout_forgets_it(owner: str) -> 
 
 
 def test_deleting_asks_first(owner: str, folder: Path) -> None:
-    voxhub("push", str(folder), f"{owner}/mine")
-    refused = voxhub("delete", f"{owner}/mine", typed="no\n")
+    voxhub("push", str(folder), f"{owner}/asked")
+    refused = voxhub("delete", f"{owner}/asked", typed="no\n")
     assert refused.returncode == 1
     assert "nothing was deleted" in refused.stderr
-    assert voxhub("delete", f"{owner}/mine", typed=f"{owner}/mine\n").returncode == 0
-    assert voxhub("versions", f"{owner}/mine").returncode == 1
+    assert voxhub("delete", f"{owner}/asked", typed=f"{owner}/asked\n").returncode == 0
+    assert voxhub("versions", f"{owner}/asked").returncode == 1
 
 
 def test_expected_failures_are_one_line_with_the_next_step(owner: str, folder: Path) -> None:
-    voxhub("push", str(folder), f"{owner}/mine")
+    voxhub("push", str(folder), f"{owner}/failing")
     for arguments, words in (
-        (["push", str(folder), f"{owner}/mine"], "has version `1.0.0` already"),
-        (["push", str(folder / "absent"), f"{owner}/mine"], "is no folder"),
-        (["info", f"{owner}/nothing"], "private repository is only seen by a token"),
-        (["info", f"{owner}/mine@9"], "check the spelling"),
+        (["push", str(folder), f"{owner}/failing"], "has version `1.0.0` already"),
+        (["push", str(folder / "absent"), f"{owner}/failing"], "is no folder"),
+        (["info", f"{owner}/nothing"], "There is no model"),
+        (["info", f"{owner}/failing@9"], "voxhub versions"),
         (["info", "mine"], "`owner/name`"),
-        (["versions", f"{owner}/nothing"], "check the spelling"),
+        (["versions", f"{owner}/nothing"], "Check the name"),
     ):
         done = voxhub(*arguments)
         assert done.returncode == 1, arguments

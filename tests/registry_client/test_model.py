@@ -30,10 +30,16 @@ pytestmark = pytest.mark.xdist_group("torch")
 NOWHERE = "http://127.0.0.1:9"
 
 
+@pytest.fixture(scope="module")
+def account(hub_server: HubServer) -> tuple[str, str]:
+    """Make one user for this file, since that takes seconds; each test has its own repositories."""
+    return hub_server.new_user()
+
+
 @pytest.fixture
-def owner(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Sign a new user in through the environment and return its name."""
-    name, token = hub_server.new_user()
+def owner(hub_server: HubServer, account: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Sign the user in through the environment and return its name."""
+    name, token = account
     monkeypatch.setenv("VOXHUB_ENDPOINT", hub_server.endpoint)
     monkeypatch.setenv("VOXHUB_TOKEN", token)
     return name
@@ -136,6 +142,13 @@ def test_a_warm_cache_answers_a_commit_without_any_request(owner: str, hub_serve
     assert hub_server.endpoint.rsplit(":", 1)[1] in cache.name
 
 
+def test_a_card_alone_in_the_cache_is_no_model(owner: str) -> None:
+    vox.register_pretrained(network(), f"{owner}/carded")
+    vox.model_card(f"{owner}/carded")
+    with pytest.raises(LocalEntryNotFoundError, match=r"not whole in the cache|Cannot find"):
+        vox.fetch_pretrained(f"{owner}/carded", local_files_only=True)
+
+
 def cache_root() -> str:
     import os
 
@@ -143,7 +156,14 @@ def cache_root() -> str:
 
 
 def test_a_new_head_is_registered_as_its_own_model_with_its_origin(owner: str) -> None:
-    base = vox.register_pretrained(network(number_of_outputs=3), f"{owner}/base", version="1.0.0")
+    base = vox.register_pretrained(
+        network(number_of_outputs=3),
+        f"{owner}/base",
+        version="1.0.0",
+        inputs={"modality": "MR", "spacing": [1, 1, 1]},
+        outputs={"classes": [{"value": value, "name": str(value)} for value in range(3)]},
+        training={"metrics": {"dice": 0.9}},
+    )
     tuned = vox.fetch_pretrained(f"{owner}/base@1.0.0", number_of_outputs=5)
     assert tuned.new_layers
     vox.register_pretrained(tuned, f"{owner}/tuned")
@@ -151,6 +171,10 @@ def test_a_new_head_is_registered_as_its_own_model_with_its_origin(owner: str) -
     assert same(fetched, tuned)
     assert fetched.manifest.training is not None
     assert fetched.manifest.training.base == f"{owner}/base@{base.revision}"
+    # The images are the same; the classes of three outputs and the measured Dice are not.
+    assert fetched.manifest.inputs[0].modality == "MR"
+    assert fetched.manifest.outputs == ()
+    assert fetched.manifest.training.metrics == {}
     assert vox.model_card(f"{owner}/tuned").data.to_dict()["base_model"] == f"{owner}/base"
 
 
