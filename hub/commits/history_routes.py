@@ -44,7 +44,8 @@ class HistoryController(Controller):
         The next page is at the `Link` header; `p` numbers pages too, but shifts when commits come in between.
         """
         del namespace, name, revision
-        formatted = "formatted" in call.request.query_params.getall("expand[]", [])
+        asked = call.request.query_params
+        formatted = "formatted" in (*asked.getall("expand[]", []), *asked.getall("expand", []))
         with call.reading() as db:
             repo = call.repo(db)
             newest = revisions.resolve(db, repo.id, call.revision)
@@ -53,7 +54,7 @@ class HistoryController(Controller):
         headers = {"X-Total-Count": str(newest.depth + 1)}
         if records and records[-1].parent is not None:
             address = f"{call.endpoint}{call.request.scope['raw_path'].decode().partition('?')[0]}"
-            query = [pair for pair in call.request.query_params.multi_items() if pair[0] != "p"]
+            query = [pair for pair in asked.multi_items() if pair[0] != "p"]
             headers |= wire.next_link(address, query, wire.cursor(records[-1].parent.hex()))
         return Response([_item(record, formatted=formatted) for record in records], headers=headers)
 

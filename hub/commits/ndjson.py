@@ -14,6 +14,7 @@ hashed, and when the commit is known to apply, the contents that the hub lacks a
 import hashlib
 import re
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -29,6 +30,9 @@ from hub.settings import MIB
 LARGEST_FILE = 32 * MIB
 LONGEST_LINE = LARGEST_FILE * 4 // 3 + 64 * 1024
 LONGEST_OTHER_LINE = 1 * MIB
+# Files that short are decoded beside one another.
+_SMALL_LINE = 256 * 1024
+_FLUSHERS = 16
 LONGEST_TITLE = 1000
 LONGEST_DESCRIPTION = 65536
 
@@ -127,18 +131,27 @@ def read(body: Path, *, max_operations: int) -> Body:
 
 def store(body: Path, read_body: Body, wanted: Collection[bytes], blobs: Blobs, staging: Staging) -> None:
     """Make the contents with these SHA-256s durable; the caller writes down that they are held."""
-    with body.open("rb") as file:
-        for sha256 in wanted:
-            start, length = read_body.places[sha256]
+
+    def store_one(sha256: bytes) -> None:
+        start, length = read_body.places[sha256]
+        with body.open("rb") as file:
             file.seek(start)
             line = _decoder.decode(file.read(length))
-            if not isinstance(line, FileLine):
-                raise TypeError(f"the body has changed at byte {start}")
-            with staging.file() as (path, staged):
-                data = memoryview(_content(line.value))
-                while data:
-                    data = data[staged.write(data) :]
-                blobs.adopt(path, content_key(sha256))
+        if not isinstance(line, FileLine):
+            raise TypeError(f"the body has changed at byte {start}")
+        with staging.file() as (path, staged):
+            data = memoryview(_content(line.value))
+            while data:
+                data = data[staged.write(data) :]
+            blobs.adopt(path, content_key(sha256))
+
+    small = [sha256 for sha256 in wanted if read_body.places[sha256][1] <= _SMALL_LINE]
+    for sha256 in set(wanted).difference(small):
+        store_one(sha256)
+    # Each waits for the disk several times; together they wait for the same flushes of its journal.
+    with ThreadPoolExecutor(min(_FLUSHERS, len(small) or 1), "flush") as pool:
+        for _ in pool.map(store_one, small):
+            pass
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

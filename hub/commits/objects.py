@@ -2,13 +2,13 @@
 
 import hashlib
 import re
+from binascii import unhexlify
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from dulwich.objects import Commit, ObjectID, parse_tree, serialize_tree, sorted_tree_items
+from dulwich.objects import Commit, ObjectID, parse_tree
 
-FILE = 0o100644
 FOLDER = 0o040000
 LONGEST_POINTER = 200
 _POINTER = re.compile(
@@ -31,20 +31,20 @@ def object_id(kind: bytes, data: bytes) -> bytes:
 
 
 def encode_tree(items: Mapping[bytes, Item]) -> bytes:
-    """Write a tree; names are sorted as git sorts them, folders as if they ended in a slash."""
-    modes = {
-        name: (FOLDER if item.folder else FILE, ObjectID(item.id.hex().encode()))
-        for name, item in items.items()
-    }
-    return b"".join(serialize_tree(sorted_tree_items(modes, name_order=False)))
+    """Write a tree; names are sorted as git sorts them, folders as if they ended in a slash.
+
+    By hand, because a folder of 10,000 files is written for every change in it: dulwich's `serialize_tree`
+    takes thirteen times as long.
+    """
+    rows = sorted((name + b"/" if item.folder else name, name, item) for name, item in items.items())
+    return b"".join(
+        [(b"40000 " if item.folder else b"100644 ") + name + b"\0" + item.id for _, name, item in rows]
+    )
 
 
 def decode_tree(data: bytes) -> dict[bytes, Item]:
     """Read a tree, in git's order."""
-    return {
-        name: Item(mode == FOLDER, bytes.fromhex(identity.decode()))
-        for name, mode, identity in parse_tree(data, 20)
-    }
+    return {name: Item(mode == FOLDER, unhexlify(identity)) for name, mode, identity in parse_tree(data, 20)}
 
 
 def encode_commit(

@@ -26,6 +26,7 @@ def resolve(db: Connection, repo_id: int, revision: str) -> CommitRecord:
 
     Raise RevisionNotFound for anything else.
     """
+    revision = _asked(revision)
     names = (
         [revision]
         if revision.startswith("refs/")
@@ -170,9 +171,15 @@ def head(db: Connection, repo_id: int, branch: str) -> CommitRecord:
 
 def branch_ref(branch: str) -> str:
     """`refs/heads/main` for `main`, `HEAD` or itself."""
+    branch = _asked(branch)
     if branch == "HEAD":
         return MAIN
     return branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+
+
+def _asked(revision: str) -> str:
+    # PostgreSQL raises for a NUL in a text, where the answer is that there is none such.
+    return revision.replace("\0", "\ufffd")
 
 
 def select_commits(

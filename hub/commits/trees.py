@@ -10,8 +10,8 @@ from hub.commits.objects import Item, decode_tree
 from hub.errors import Unavailable
 from hub.tables import Tree
 
-# A decoded entry takes about five times its encoded bytes; the limit counts encoded ones.
-CACHE_BYTES = 16 * 1024 * 1024
+# Decoded a tree takes four to seven times the encoded bytes that are counted here.
+CACHE_BYTES = 12 * 1024 * 1024
 
 
 class TreeCache:

@@ -1,6 +1,8 @@
 """Committing over HTTP: what is written, and what a refused commit leaves."""
 
+import errno
 import hashlib
+import os
 import threading
 from base64 import b64encode
 
@@ -458,3 +460,18 @@ def test_the_order_of_keys_in_a_line_does_not_matter(hub: Hub) -> None:
     )
     assert hub.post(f"/api/{REPO}/commit/main", content=body).status_code == 200
     assert paths(hub, repo)["a"].size == 2_000_000
+
+
+def test_a_full_disk_is_507_and_changes_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.new_repo("m")
+    before = hub.state()
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fsync)
+        refused = hub.commit(REPO, file("a", b"new"), file("b", b"x" * 1_000_000))
+    assert (refused.status_code, refused.headers["x-error-code"]) == (507, "StorageFull")
+    assert hub.state() == before
+    assert hub.commit(REPO, file("a", b"new")).status_code == 200
