@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -22,15 +23,18 @@ _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 CARD = "README.md"
 
 
-def add(db: Connection, call: Call, repo: RepoRecord, actor: Actor, request: NewRepo) -> None:
-    """Commit the files of a request, and a card with its license; nothing when it has neither."""
+def read(request: NewRepo) -> dict[str, bytes]:
+    """The files of a request by path, and a card with its license; raise BadRequest or Invalid."""
     files = _decoded(request.files or [])
     if request.license is not None and CARD not in files:
         if not _LICENSE.fullmatch(request.license):
             raise BadRequest("`license` must be an identifier such as `apache-2.0`.")
         files[CARD] = f"---\nlicense: {request.license}\n---\n".encode()
-    if not files:
-        return
+    return files
+
+
+def add(db: Connection, call: Call, repo: RepoRecord, actor: Actor, files: Mapping[str, bytes]) -> None:
+    """Commit files to a new repository."""
     puts = [_kept(db, call, path, content) for path, content in files.items()]
     commits.commit(db, call.blobs, repo, actor, "main", Change("Add first files", "", None, [*puts]))
 
