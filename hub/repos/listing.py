@@ -54,7 +54,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 _Stored = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 
 
-class _Place(msgspec.Struct, array_like=True):
+class _Place(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     value: _Stored
     id: _Stored
 

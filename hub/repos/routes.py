@@ -48,6 +48,7 @@ class ReposController(Controller):
         """
         kind = _kind(data.type)
         private = _private(data.visibility, private=data.private)
+        files = first_files.read(data)
         with call.writing() as db:
             actor = auth.writer(call.actor(db))
             repo = repos.create(
@@ -60,7 +61,8 @@ class ReposController(Controller):
                 endpoint=call.endpoint,
             )
             commits.start(db, call.blobs, call.staging, repo, actor)
-            first_files.add(db, call, repo, actor, data)
+            if files:
+                first_files.add(db, call, repo, actor, files)
         return _address(call, repo)
 
     @delete("/delete", status_code=200, sync_to_thread=True)
