@@ -65,7 +65,9 @@ def keep(db: Connection, blobs: Blobs, staged: Path, sha256: bytes, size: int) -
     Bytes that are already held stay as they are. A large file is better adopted before the transaction
     (`blobs.adopt`, then `record_whole`): flushing it holds the write lock.
     """
-    if find(db, sha256) is not None:
+    held = find(db, sha256)
+    # A blob that its row promises and the store has lost is healed by whoever sends it again.
+    if held is not None and not (held.whole and blobs.size(content_key(sha256)) is None):
         staged.unlink(missing_ok=True)
         return
     blobs.adopt(staged, content_key(sha256))
