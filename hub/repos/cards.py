@@ -33,12 +33,6 @@ class CardError(ValueError):
     """The metadata of a card cannot be read; the message says where and why."""
 
 
-def front_matter(text: str) -> str | None:
-    """Return the YAML block at the top of a card, or None when it has none."""
-    match = _FRONT_MATTER.match(text)
-    return None if match is None else match.group(1)
-
-
 def metadata(content: bytes) -> dict[str, object]:
     """Read the metadata of a README.md; a card without any has none. Raise CardError for bad YAML."""
     if len(content) > LARGEST_CARD:
@@ -47,18 +41,18 @@ def metadata(content: bytes) -> dict[str, object]:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise CardError(f"The card is not UTF-8: byte {error.start} cannot be read.") from None
-    block = front_matter(text)
-    return {} if block is None else parse(block)
+    match = _FRONT_MATTER.match(text)
+    return {} if match is None else parse(match[1], above=text.count("\n", 0, match.start(1)))
 
 
-def parse(block: str) -> dict[str, object]:
-    """Read one YAML mapping into plain values; raise CardError."""
+def parse(block: str, *, above: int = 0) -> dict[str, object]:
+    """Read one YAML mapping into plain values; raise CardError, counting the lines `above` the block."""
     if len(block) > LARGEST_FRONT_MATTER:
         raise CardError(f"The metadata has {len(block)} characters; at most {LARGEST_FRONT_MATTER} are read.")
     try:
-        value = _Reader(block).read()
+        value = _Reader(block, above).read()
     except yaml.YAMLError as error:
-        raise CardError(f"The metadata is not YAML: {_one_line(error)}") from None
+        raise CardError(f"The metadata is not YAML: {_one_line(error, above)}") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -69,7 +63,8 @@ def parse(block: str) -> dict[str, object]:
 class _Reader:
     """Builds plain values from the events of one document."""
 
-    def __init__(self, block: str) -> None:
+    def __init__(self, block: str, above: int) -> None:
+        self.above = above
         self.events = yaml.parse(block, Loader=_LOADER)
         self.nodes = 0
 
@@ -88,19 +83,22 @@ class _Reader:
     def next(self) -> yaml.Event:
         return next(self.events)
 
+    def line(self, event: yaml.Event) -> str:
+        return f"line {event.start_mark.line + 1 + self.above}"
+
     def node(self, event: yaml.Event, depth: int) -> object:
         """The value that begins with this event."""
         self.nodes += 1
-        where = f"line {event.start_mark.line + 1}"
+        where = self.line(event)
         if depth > DEEPEST:
             raise CardError(f"The metadata is nested more than {DEEPEST} deep at {where}.")
         if self.nodes > MOST_NODES:
             raise CardError(f"The metadata has more than {MOST_NODES} values.")
         match event:
             case yaml.ScalarEvent():
-                return _scalar(event)
+                return _scalar(event, where)
             case yaml.SequenceStartEvent():
-                return list(self.items(depth))
+                return self.items(depth)
             case yaml.MappingStartEvent():
                 return self.mapping(depth)
             case _:
@@ -115,7 +113,7 @@ class _Reader:
     def mapping(self, depth: int) -> dict[str, object]:
         values: dict[str, object] = {}
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
-            where = f"line {event.start_mark.line + 1}"
+            where = self.line(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise CardError(f"A key of the metadata is not a word at {where}.")
             key = str(event.value)
@@ -125,12 +123,11 @@ class _Reader:
         return values
 
 
-def _scalar(event: yaml.ScalarEvent) -> object:
+def _scalar(event: yaml.ScalarEvent, where: str) -> object:
     text = str(event.value)
     if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
         raise CardError(
-            f"The metadata uses the YAML tag `{str(event.tag)[:80]}` at line {event.start_mark.line + 1}: "
-            "write a plain value."
+            f"The metadata uses the YAML tag `{str(event.tag)[:80]}` at {where}: write a plain value."
         )
     if event.style or event.tag is not None:
         return text
@@ -144,7 +141,11 @@ def _scalar(event: yaml.ScalarEvent) -> object:
     return text
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def _one_line(error: yaml.YAMLError, above: int) -> str:
     problem = getattr(error, "problem", None) or str(error)
     mark = getattr(error, "problem_mark", None)
-    return f"{problem} at line {mark.line + 1}, column {mark.column + 1}." if mark is not None else problem
+    return (
+        f"{problem} at line {mark.line + 1 + above}, column {mark.column + 1}."
+        if mark is not None
+        else problem
+    )
