@@ -1,5 +1,7 @@
 """The routes of files: resolve and raw give bytes, tree and paths-info tell of them."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -66,7 +68,7 @@ def resolve(
     if span is not None:
         told["Content-Range"] = ranges.content_range(start, end, size)
     return Stream(
-        reader.stream(call.blobs, start, end),
+        _started(reader.stream(call.blobs, start, end)),
         status_code=HTTP_200_OK if span is None else HTTP_206_PARTIAL_CONTENT,
         headers=told,
         media_type=headers.media_type(file.entry.path),
@@ -104,7 +106,7 @@ def raw(
         reader = contents.reader(db, file.content)
     if request.method == "HEAD":
         return _head(told, size, file.entry.path)
-    body = iter([pointer]) if pointer is not None else reader.stream(call.blobs, 0, size)
+    body = iter([pointer]) if pointer is not None else _started(reader.stream(call.blobs, 0, size))
     told["Content-Length"] = str(size)
     return Stream(body, headers=told, media_type=headers.media_type(file.entry.path))
 
@@ -198,6 +200,11 @@ def _listed(
         address = f"{address}/{quote(path)}" if path else address
         told |= wire.next_link(address, call.request.query_params.multi_items(), wire.cursor(place))
     return Response(page, headers=told)
+
+
+def _started(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, the first of them read already: bytes that are lost are an error, not a broken answer."""
+    return chain([next(pieces, b"")], pieces)
 
 
 def _head(told: dict[str, str], size: int, path: str) -> Response[Any]:
