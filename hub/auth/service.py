@@ -1,6 +1,7 @@
 """Bearer tokens in, actors out; and what an actor may do in a namespace."""
 
 import hashlib
+from base64 import b64decode
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Literal
@@ -46,9 +47,24 @@ def identify(db: Connection, authorization: str | None) -> Actor | None:
     if authorization is None:
         return None
     scheme, _, value = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not value.strip():
+    match scheme.lower():
+        case "bearer":
+            token = value.strip()
+        case "basic":
+            # git and git-lfs know no other scheme; the token is the password, whatever the user is called.
+            token = _password(value.strip())
+        case _:
+            token = ""
+    if not token:
         raise Unauthorized(BAD_CREDENTIALS)
-    return _actor(db, Token.digest == digest(value.strip()))
+    return _actor(db, Token.digest == digest(token))
+
+
+def _password(credentials: str) -> str:
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def reidentify(db: Connection, token_id: int) -> Actor:

@@ -109,7 +109,8 @@ def _actions(door: Door, wanted: LfsObject, *, in_parts: bool) -> dict[str, LfsA
         numbers = range(1, count_parts(claims) + 1)
         header = {str(number): f"{address}/parts/{number}?signature={signature}" for number in numbers}
         header["chunk_size"] = str(claims.part_size)
-    verify = f"{door.endpoint}{door.repo.url_path}.git/info/lfs/verify"
+    # Signed as well: git-lfs sends no token to actions that are "authenticated".
+    verify = f"{address}/verify?signature={signature}"
     age_s = door.settings.staging_age_s
     return {
         "upload": LfsAction(f"{address}?signature={signature}", header, age_s),

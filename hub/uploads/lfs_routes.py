@@ -9,10 +9,12 @@ import msgspec
 from litestar import HttpMethod, Request, Response, post, put, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, RawBody
+from sqlalchemy import Connection
 
 from hub import contents, ranges
 from hub.call import Call
-from hub.errors import BadRequest, Forbidden, NotFound, Unsupported
+from hub.errors import BadRequest, Forbidden, NotFound, RepoNotFound, Unauthorized, Unsupported
+from hub.repos.service import Need, RepoRecord
 from hub.uploads import access, lfs, parts
 from hub.uploads.access import LfsDownload, LfsUpload
 from hub.uploads.bodies import file_sink, receive
@@ -41,7 +43,7 @@ def batch(
     request = _decode(body, BatchRequest)
     writing = request.operation == "upload"
     with call.reading() as db:
-        repo = call.repo(db, need="write" if writing else "read")
+        repo = _repo(call, db, need="write" if writing else "read")
         actor = call.actor(db)
         token = None if actor is None else actor.token_id
         door = lfs.Door(repo, token, call.endpoint, call.signer, call.settings)
@@ -55,13 +57,6 @@ def batch(
 
         reply = lfs.batch(db, door, request, xet if writing else None)
     return Response(msgspec.json.encode(reply), media_type=LFS_JSON, status_code=200)
-
-
-@post("/{namespace:str}/{name:str}/info/lfs/verify", status_code=200, sync_to_thread=True, tags=["Git LFS"])
-def verify(call: NamedDependency[Call], body: RawBody, namespace: FromPath[str], name: FromPath[str]) -> None:
-    """Answer 200 when the object of this SHA-256 and size has arrived in this repository."""
-    with call.reading() as db:
-        lfs.verify(db, call.repo(db, need="write"), _decode(body, LfsObject))
 
 
 @post(
@@ -112,6 +107,16 @@ async def put_part(
     return Response(None, headers={"ETag": f'"{number}-{size}"'}, status_code=200)
 
 
+@post(SIGNED + "/verify", status_code=200, sync_to_thread=True, tags=["Git LFS"])
+def verify(call: NamedDependency[Call], body: RawBody, oid: FromPath[str], signature: FromQuery[str]) -> None:
+    """Answer 200 when the object has arrived, at the URL of its `verify` action."""
+    claims = _upload(call, signature, oid)
+    wanted = _decode(body, LfsObject)
+    _same_object(wanted.oid, oid)
+    with call.reading() as db:
+        lfs.verify(db, access.authorize(db, claims.repo, claims.token, need="write"), wanted)
+
+
 @post(SIGNED, status_code=200, sync_to_thread=True, tags=["Git LFS"])
 def complete(
     call: NamedDependency[Call], body: RawBody, oid: FromPath[str], signature: FromQuery[str]
@@ -154,6 +159,18 @@ def get_object(
     )
 
 
+def _repo(call: Call, db: Connection, *, need: Need) -> RepoRecord:
+    """The repository of the path; whoever sent no token is told to, also where there is none."""
+    try:
+        return call.repo(db, need=need)
+    except (RepoNotFound, Unauthorized) as error:
+        if "authorization" in call.request.headers:
+            raise
+        # git-lfs asks for a password only after this answer, with this header: browsers do not know it.
+        message = f"{error.message} Sign in: any user name, and a token as the password."
+        raise Unauthorized(message, headers={"LFS-Authenticate": 'Basic realm="Voxhub"'}) from None
+
+
 def _upload(call: Call, signature: str, oid: str) -> LfsUpload:
     claims = call.signer.read(signature, LfsUpload)
     _same_object(claims.oid, oid)
@@ -173,5 +190,5 @@ def _decode(body: bytes, kind: type[T]) -> T:
         raise BadRequest(f"The body is not what this route reads: {error}.") from None
 
 
-REPO_FILES = [batch, verify, locks]
-ROUTES = [put_object, put_part, complete, get_object]
+REPO_FILES = [batch, locks]
+ROUTES = [put_object, verify, put_part, complete, get_object]

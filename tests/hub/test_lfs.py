@@ -52,15 +52,17 @@ def test_an_object_that_is_there_needs_no_action(hub: Hub) -> None:
 
 def test_verify_knows_what_has_arrived(hub: Hub) -> None:
     repo = hub.new_repo("unet")
-    path = f"{repo.url_path}.git/info/lfs/verify"
     body = {"oid": sha256(CONTENT), "size": len(CONTENT)}
+    [asked] = batch(hub, repo, (sha256(CONTENT), len(CONTENT))).json()["objects"]
+    href = asked["actions"]["verify"]["href"]
 
-    before = hub.post(path, json=body)
+    before = hub.post(href, user=None, json=body)
     upload(hub, repo, CONTENT)
-    after = hub.post(path, json=body)
-    wrong = hub.post(path, json={**body, "size": 5})
+    after = hub.post(href, user=None, json=body)
+    wrong = hub.post(href, user=None, json={**body, "size": 5})
+    other = hub.post(href, user=None, json={**body, "oid": sha256(b"other")})
 
-    assert (before.status_code, after.status_code, wrong.status_code) == (404, 200, 422)
+    assert [each.status_code for each in (before, after, wrong, other)] == [404, 200, 422, 403]
 
 
 def test_an_object_of_another_repository_must_be_sent_and_is_kept_once(hub: Hub) -> None:
@@ -154,7 +156,8 @@ def test_an_impossible_object_gets_an_error_of_its_own(hub: Hub, oid: str, size:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"operation":"steal","objects":[]}', b'{"operation":"upload","objects":7}', b"[" * 9000]
+    "body",
+    [b"", b"{", b'{"operation":"steal","objects":[]}', b'{"operation":"upload","objects":7}', b"[" * 9000],
 )
 def test_a_batch_that_does_not_parse_is_a_400(hub: Hub, body: bytes) -> None:
     repo = hub.new_repo("unet")
