@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import lz4.frame
+import msgspec
 import pytest
 from hub_in_process import Hub
 from sqlalchemy import update
@@ -24,6 +25,7 @@ from hub.db import now
 from hub.errors import Unavailable
 from hub.repos.service import RepoRecord
 from hub.tables import Content, Token
+from hub.uploads import xet_routes
 
 CONTENT = random.Random(3).randbytes(700_000)
 
@@ -351,3 +353,34 @@ def test_content_rows_name_what_they_are(hub: Hub, store: XetStore) -> None:
 
     assert (row.size, row.whole) == (len(CONTENT), False)
     assert list(shown) == [bytes.fromhex(built.sha256)]
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_shard_that_takes_long_is_answered_with_events(
+    hub: Hub,
+    store: XetStore,
+    monkeypatch: pytest.MonkeyPatch,
+    forged: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setattr(xet_routes, "PATIENCE_S", 0)
+    monkeypatch.setattr(xet_routes, "HEARTBEAT_S", 0.002)
+    content = CONTENT * 60
+    built = build_upload(content)
+    for name, xorb in built.xorbs.items():
+        store.put_xorb(name, xorb)
+    file = build_file([BuiltTerm(xorb, 0, len(xorb.chunks)) for xorb in built.parts])
+    shard = build_shard([replace(file, sha256=sha256(b"another"))] if forged else [file], built.parts)
+    before = state(hub)
+
+    reply = store.put_shard(shard, 2)
+
+    events = [msgspec.json.decode(line) for line in reply.text.splitlines()]
+    progress = [event["verified"] for event in events if event["type"] == "validating"]
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/x-ndjson")
+    assert len(set(progress)) > 2
+    assert progress == sorted(progress)
+    if forged:
+        assert (events[-1]["type"], events[-1]["retryable"], state(hub)) == ("error", False, before)
+    else:
+        assert events[-1] == {"type": "result"}
+        assert stored_bytes(hub, sha256(content)) == content
