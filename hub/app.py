@@ -37,6 +37,7 @@ from hub.uploads import routes as uploads
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hub.app")
 
+SWEEP_STEP_S = 3600
 RECORD_STEP_S = 5
 # Browsers hide every other header from scripts; the JavaScript client reads these.
 EXPOSED_HEADERS = [
@@ -132,14 +133,22 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(threads)
     log.info("hub is up", loop=type(loop).__module__)
-    await asyncio.to_thread(stores.staging.sweep, stores.settings.staging_age_s)
+    sweeper = asyncio.create_task(_sweep(stores))
     recorder = asyncio.create_task(_record_use(stores))
     try:
         yield
     finally:
+        sweeper.cancel()
         recorder.cancel()
         await asyncio.to_thread(_record, stores)
         stores.database.dispose()
+
+
+async def _sweep(stores: Stores) -> None:
+    """Remove now and every hour what killed processes and given-up uploads left in staging."""
+    while True:
+        await asyncio.to_thread(stores.staging.sweep, stores.settings.staging_age_s)
+        await asyncio.sleep(SWEEP_STEP_S)
 
 
 async def _record_use(stores: Stores) -> None:

@@ -2,6 +2,7 @@
 
 Each names a repository and the hub token behind it. Both are looked up again on every request, so revoking
 a token, hiding a repository or leaving an organisation takes effect at once and not when a signature ends.
+Only the URL of a xorb (`XorbRead`) stands alone: it shows one file's bytes to whoever has it, for an hour.
 """
 
 import secrets

@@ -1,15 +1,20 @@
 """Git LFS in parts: large objects in several requests, proved as a whole."""
 
+import os
 import random
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_in_process import Hub
+from litestar.testing import TestClient
 from uploading import batch, sha256, staged, state, upload_action
 
+from hub import app
 from hub.settings import Settings
+from hub.tables import Table
 from hub.uploads import parts
 from hub.uploads.access import LfsUpload
 from hub.uploads.schemas import Completion, Part
@@ -164,3 +169,19 @@ def test_no_part_can_change_bytes_that_were_hashed(hub: Hub) -> None:
 
 def _completion() -> Completion:
     return Completion(sha256(CONTENT), [Part(number, "") for number in (1, 2, 3)])
+
+
+def test_a_hub_that_starts_sweeps_uploads_that_were_given_up(settings: Settings) -> None:
+    settings.prepare()
+    old, new = (settings.data_dir / "staging" / name for name in ("parts-old", "parts-new"))
+    for path in (old, new):
+        path.write_bytes(b"x")
+    long_ago = time.time() - settings.staging_age_s - 10
+    os.utime(old, (long_ago, long_ago))
+    litestar = app.create_litestar(settings)
+    Table.metadata.create_all(litestar.state.stores.database.engine)
+
+    with TestClient(litestar):
+        gone = any(not old.exists() or time.sleep(0.05) for _ in range(100))
+
+    assert (gone, new.exists()) == (True, True)
