@@ -34,7 +34,7 @@ type_of_status = {
     413: TooLarge,
 }
 _BELOW_A_REPO = re.compile(r"/api/(models|datasets)/.|/(datasets/)?[^/]+/(resolve|raw)/.")
-_NOT_A_HEADER = re.compile(r"[\r\n\t\0]+")
+_NOT_A_HEADER = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def hub_error(_: Request[Any, Any, Any], error: HubError) -> Response[dict[str, object]]:

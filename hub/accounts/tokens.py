@@ -109,7 +109,7 @@ def get(db: Connection, account_id: int, token_id: int) -> TokenRecord:
 
 def revoke(db: Connection, account_id: int, token_id: int) -> None:
     """Make a token void at once; raise NotFound when the account has no such token."""
-    if token_id > MAX_ID:
+    if not 0 < token_id <= MAX_ID:
         raise _not_found(token_id)
     done = db.execute(
         update(Token)
