@@ -16,6 +16,9 @@ _hasher = PasswordHasher()
 # Each check takes 64 MiB and a core for some 50 ms: strangers who try many must queue.
 _at_once = threading.BoundedSemaphore(2)
 WAIT_S = 5
+# Who waits does so in one of the threads that answer everybody: a flood must not take them all.
+MOST_WAITING = 8
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
 # The hash of a password that nobody has: checked for names that do not exist.
 _nobody = _hasher.hash("\0 nobody")
 
@@ -44,12 +47,22 @@ def holds(password: str, kept: str | None) -> bool:
 
 @contextmanager
 def _turn() -> Generator[None]:
-    """Wait for a turn; not long, for the threads that wait here are those that answer everybody."""
-    if not _at_once.acquire(timeout=WAIT_S):
-        raise TooManyRequests(
-            "Too many people sign in at this moment. Try again.", headers={"Retry-After": str(WAIT_S)}
-        )
+    """Wait for a turn, not for long; raise TooManyRequests at once where too many wait already."""
+    if not _waiting.acquire(blocking=False):
+        raise _crowded()
+    try:
+        mine = _at_once.acquire(timeout=WAIT_S)
+    finally:
+        _waiting.release()
+    if not mine:
+        raise _crowded()
     try:
         yield
     finally:
         _at_once.release()
+
+
+def _crowded() -> TooManyRequests:
+    return TooManyRequests(
+        "Too many people sign in at this moment. Try again.", headers={"Retry-After": str(WAIT_S)}
+    )

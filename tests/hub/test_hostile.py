@@ -1,5 +1,8 @@
 """What strangers, curious members of other labs and careless clients send, and what it must not do."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hub_in_process import Hub
 
@@ -15,3 +18,21 @@ def test_control_characters_of_a_path_do_not_break_the_answer(hub: Hub, characte
 @pytest.mark.parametrize("token_id", [-(10**23), -1, 0, 10**23])
 def test_a_token_id_that_no_database_can_hold_is_not_there(hub: Hub, token_id: int) -> None:
     assert hub.delete(f"/api/tokens/{token_id}").status_code == 404
+
+
+def test_a_flood_of_sign_ins_leaves_threads_for_everybody_else(hub: Hub) -> None:
+    def sign_in(number: int) -> int:
+        data = {"name": f"nobody-{number}", "password": "guess-guess"}
+        return hub.post("/api/login", user=None, json=data).status_code
+
+    with ThreadPoolExecutor(60) as strangers:
+        attempts = [strangers.submit(sign_in, number) for number in range(60)]
+        time.sleep(0.2)
+        started = time.monotonic()
+        assert hub.get("/api/health", user=None).status_code == 200
+        waited = time.monotonic() - started
+        codes = [attempt.result() for attempt in attempts]
+    assert set(codes) == {401, 429}
+    # Those that were refused did not wait for those that were checked.
+    assert codes.count(401) <= 20
+    assert waited < 2
