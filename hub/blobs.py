@@ -160,7 +160,7 @@ def full_disk_is_507() -> Generator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull() from error
+            raise StorageFull from error
         raise
 
 
