@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from hub.blobs import Blobs, content_key, xorb_key
 from hub.db import insert_new, now
@@ -38,11 +38,15 @@ class ContentRecord(msgspec.Struct, frozen=True):
     xet_hash: bytes | None
 
 
+# Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
+_FIND = select(Content.sha256, Content.size, Content.whole, Content.xet_hash).where(
+    Content.sha256 == bindparam("sha256")
+)
+
+
 def find(db: Connection, sha256: bytes) -> ContentRecord | None:
     """Return where the bytes of a SHA-256 lie, whoever sent them."""
-    row = db.execute(
-        select(Content.sha256, Content.size, Content.whole, Content.xet_hash).where(Content.sha256 == sha256)
-    ).one_or_none()
+    row = db.execute(_FIND, {"sha256": sha256}).one_or_none()
     return None if row is None else ContentRecord(row.sha256, row.size, row.whole, row.xet_hash)
 
 

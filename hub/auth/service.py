@@ -2,12 +2,12 @@
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from hub.db import now
 from hub.errors import Forbidden, Unauthorized
@@ -37,6 +37,24 @@ class Actor(msgspec.Struct, frozen=True):
         return self.token_role == "write"
 
 
+# Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
+_TOKEN = select(
+    Account.id,
+    Account.name,
+    Account.admin,
+    Token.id.label("token_id"),
+    Token.role,
+    Token.expires_at,
+    Token.revoked_at,
+    Token.last_used_at,
+).join(Token, Token.account_id == Account.id)
+_BY_DIGEST = _TOKEN.where(Token.digest == bindparam("digest"))
+_BY_ID = _TOKEN.where(Token.id == bindparam("id"))
+_ROLE = select(Membership.role).where(
+    Membership.org_id == bindparam("org_id"), Membership.user_id == bindparam("user_id")
+)
+
+
 def digest(token: str) -> bytes:
     """What the database keeps of a token."""
     return hashlib.sha256(token.encode()).digest()
@@ -57,7 +75,7 @@ def identify(db: Connection, authorization: str | None) -> Actor | None:
             token = ""
     if not token:
         raise Unauthorized(BAD_CREDENTIALS)
-    return _actor(db, Token.digest == digest(token))
+    return _actor(db, _BY_DIGEST, {"digest": digest(token)})
 
 
 def _password(credentials: str) -> str:
@@ -69,24 +87,11 @@ def _password(credentials: str) -> str:
 
 def reidentify(db: Connection, token_id: int) -> Actor:
     """The actor behind a token that was seen before (a Xet token names it); raise Unauthorized if revoked."""
-    return _actor(db, Token.id == token_id)
+    return _actor(db, _BY_ID, {"id": token_id})
 
 
-def _actor(db: Connection, condition: ColumnElement[bool]) -> Actor:
-    row = db.execute(
-        select(
-            Account.id,
-            Account.name,
-            Account.admin,
-            Token.id.label("token_id"),
-            Token.role,
-            Token.expires_at,
-            Token.revoked_at,
-            Token.last_used_at,
-        )
-        .join(Token, Token.account_id == Account.id)
-        .where(condition)
-    ).one_or_none()
+def _actor(db: Connection, statement: Select[*tuple[Any, ...]], key: Mapping[str, object]) -> Actor:
+    row = db.execute(statement, key).one_or_none()
     moment = now()
     if row is None or row.revoked_at is not None:
         raise Unauthorized(BAD_CREDENTIALS)
@@ -133,9 +138,7 @@ def role_in(db: Connection, actor: Actor | None, namespace_id: int) -> Role | No
         return None
     if actor.admin or actor.id == namespace_id:
         return "admin"
-    role = db.execute(
-        select(Membership.role).where(Membership.org_id == namespace_id, Membership.user_id == actor.id)
-    ).scalar_one_or_none()
+    role = db.execute(_ROLE, {"org_id": namespace_id, "user_id": actor.id}).scalar_one_or_none()
     match role:
         case "read" | "contributor" | "write" | "admin":
             return role

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from hub import contents
 from hub.blobs import Blobs
@@ -19,6 +19,24 @@ _BATCH = 500
 # What is read whole into memory: a card, a manifest, .gitattributes.
 _READ_BYTES = 1024 * 1024
 _PREFIX = re.compile(r"[0-9a-f]{7,40}")
+_COMMITS = select(
+    Commit.id,
+    Commit.parent,
+    Commit.tree,
+    Commit.depth,
+    Commit.author,
+    Commit.title,
+    Commit.message,
+    Commit.created_at,
+)
+# Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
+_COMMIT = _COMMITS.where(Commit.repo_id == bindparam("repo_id"), Commit.id == bindparam("id"))
+_REFS = select(Ref.name, Ref.target).where(
+    Ref.repo_id == bindparam("repo_id"), Ref.name.in_([bindparam("first"), bindparam("last")])
+)
+_BLOBS = select(Blob.id, Blob.size, Blob.sha256, Blob.large_size).where(
+    Blob.repo_id == bindparam("repo_id"), Blob.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def resolve(db: Connection, repo_id: int, revision: str) -> CommitRecord:
@@ -34,10 +52,8 @@ def resolve(db: Connection, repo_id: int, revision: str) -> CommitRecord:
         if revision == "HEAD"
         else [f"refs/heads/{revision}", f"refs/tags/{revision}"]
     )
-    targets = {
-        row.name: row.target
-        for row in db.execute(select(Ref.name, Ref.target).where(Ref.repo_id == repo_id, Ref.name.in_(names)))
-    }
+    rows = db.execute(_REFS, {"repo_id": repo_id, "first": names[0], "last": names[-1]})
+    targets = {row.name: row.target for row in rows}
     for name in names:
         if name in targets:
             return get(db, repo_id, targets[name])
@@ -54,7 +70,7 @@ def resolve(db: Connection, repo_id: int, revision: str) -> CommitRecord:
 
 def get(db: Connection, repo_id: int, commit: bytes) -> CommitRecord:
     """Return a commit by its whole id; raise RevisionNotFound when the repository has none such."""
-    row = db.execute(select_commits(repo_id).where(Commit.id == commit)).one_or_none()
+    row = db.execute(_COMMIT, {"repo_id": repo_id, "id": commit}).one_or_none()
     if row is None:
         raise RevisionNotFound(f"Invalid rev id: this repository has no commit `{commit.hex()}`.")
     return commit_record(row)
@@ -126,11 +142,7 @@ def blob_rows(
     """Return {id: row of id, size, sha256, large_size} for those blobs that the repository has."""
     found: dict[bytes, Row[bytes, int, bytes, int | None]] = {}
     for batch in batches(ids):
-        rows = db.execute(
-            select(Blob.id, Blob.size, Blob.sha256, Blob.large_size).where(
-                Blob.repo_id == repo_id, Blob.id.in_(batch)
-            )
-        )
+        rows = db.execute(_BLOBS, {"repo_id": repo_id, "ids": batch})
         found.update((row.id, row) for row in rows)
     return found
 
@@ -182,19 +194,8 @@ def _asked(revision: str) -> str:
     return revision.replace("\0", "\ufffd")
 
 
-def select_commits(
-    repo_id: int,
-) -> Select[bytes, bytes | None, bytes, int, str, str, str, datetime]:
-    return select(
-        Commit.id,
-        Commit.parent,
-        Commit.tree,
-        Commit.depth,
-        Commit.author,
-        Commit.title,
-        Commit.message,
-        Commit.created_at,
-    ).where(Commit.repo_id == repo_id)
+def select_commits(repo_id: int) -> Select[bytes, bytes | None, bytes, int, str, str, str, datetime]:
+    return _COMMITS.where(Commit.repo_id == repo_id)
 
 
 def commit_record(row: Row[bytes, bytes | None, bytes, int, str, str, str, datetime]) -> CommitRecord:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
 from hub.blobs import Blobs
 from hub.commits import service as commits
@@ -77,9 +77,30 @@ def rows() -> Select[*tuple[Any, ...]]:
     )
 
 
-def rows_of(repo_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    """The rows of these repositories."""
-    return rows().where(Repo.id.in_(repo_ids))
+# Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
+_ROW = rows().where(Repo.id == bindparam("repo_id"))
+_TAGS = (
+    select(RepoTag.repo_id, RepoTag.tag)
+    .where(RepoTag.repo_id.in_(bindparam("repo_ids", expanding=True)))
+    .order_by(RepoTag.tag)
+)
+
+
+_EACH = (
+    select(
+        Blob.repo_id,
+        func.max(func.coalesce(Blob.large_size, Blob.size)).label("size"),
+    )
+    .where(Blob.repo_id.in_(bindparam("repo_ids", expanding=True)))
+    .group_by(Blob.repo_id, Blob.sha256)
+    .subquery()
+)
+_STORAGE = select(_EACH.c.repo_id, func.sum(_EACH.c.size)).group_by(_EACH.c.repo_id)
+
+
+def row_of(db: Connection, repo_id: int) -> RepoRow:
+    """The row of a repository that was found."""
+    return RepoRow(*db.execute(_ROW, {"repo_id": repo_id}).one())
 
 
 def checked_properties(kind: Kind, expand: Collection[str]) -> frozenset[str]:
@@ -93,23 +114,15 @@ def checked_properties(kind: Kind, expand: Collection[str]) -> frozenset[str]:
 def tags_of(db: Connection, repo_ids: Collection[int]) -> dict[int, list[str]]:
     """The tags of these repositories, sorted."""
     found: dict[int, list[str]] = {repo_id: [] for repo_id in repo_ids}
-    query = select(RepoTag.repo_id, RepoTag.tag).where(RepoTag.repo_id.in_(found)).order_by(RepoTag.tag)
-    for row in db.execute(query):
+    for row in db.execute(_TAGS, {"repo_ids": list(found)}):
         found[row.repo_id].append(row.tag)
     return found
 
 
 def storage_of(db: Connection, repo_ids: Collection[int]) -> dict[int, int]:
     """Bytes of every file of every version, one content counted once in each repository."""
-    size = func.max(func.coalesce(Blob.large_size, Blob.size))
-    each = (
-        select(Blob.repo_id, size.label("size"))
-        .where(Blob.repo_id.in_(repo_ids))
-        .group_by(Blob.repo_id, Blob.sha256)
-        .subquery()
-    )
-    query = select(each.c.repo_id, func.sum(each.c.size)).group_by(each.c.repo_id)
-    found: dict[int, int] = {repo_id: int(total) for repo_id, total in db.execute(query)}
+    rows = db.execute(_STORAGE, {"repo_ids": list(repo_ids)})
+    found: dict[int, int] = {repo_id: int(total) for repo_id, total in rows}
     return {repo_id: found.get(repo_id, 0) for repo_id in repo_ids}
 
 

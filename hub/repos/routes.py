@@ -10,7 +10,6 @@ from hub.commits import service as commits
 from hub.errors import BadRequest, RepoNotFound, Unsupported
 from hub.repos import cards, facts, first_files
 from hub.repos import service as repos
-from hub.repos.facts import RepoRow
 from hub.repos.schemas import (
     DATASET_PROPERTIES,
     MODEL_PROPERTIES,
@@ -200,7 +199,7 @@ def _told(call: Call, revision: str, *, blobs: bool, security: bool, expand: lis
     with call.reading() as db:
         repo = call.repo(db)
         commit = commits.resolve(db, repo.id, revision)
-        row = RepoRow(*db.execute(facts.rows_of([repo.id])).one())
+        row = facts.row_of(db, repo.id)
         told = facts.describe(db, call.blobs, row, commit, properties, blobs=blobs, security=security)
     if not asked and call.kind == "model":
         told.model_id = told.id

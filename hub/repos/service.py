@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.auth import service as auth
@@ -52,6 +52,15 @@ _RECORD = select(
     Repo.private,
     Repo.created_by,
 ).join(Account, Account.id == Repo.owner_id)
+# Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
+_BY_NAME = _RECORD.where(
+    Repo.kind == bindparam("kind"),
+    Account.name_key == bindparam("namespace_key"),
+    Repo.name_key == bindparam("name_key"),
+)
+_BY_FORMER_NAME = _RECORD.join(Redirect, Redirect.repo_id == Repo.id).where(
+    Redirect.kind == bindparam("kind"), Redirect.path_key == bindparam("path_key")
+)
 
 
 def get(
@@ -245,9 +254,8 @@ def _taken(repo: RepoRecord, endpoint: str) -> Conflict:
 
 def _at(db: Connection, kind: Kind, namespace: str, name: str) -> RepoRecord | None:
     """The repository that has this name now."""
-    row = db.execute(
-        _RECORD.where(Repo.kind == kind, Account.name_key == namespace.lower(), Repo.name_key == name.lower())
-    ).one_or_none()
+    keys = {"kind": kind, "namespace_key": namespace.lower(), "name_key": name.lower()}
+    row = db.execute(_BY_NAME, keys).one_or_none()
     return None if row is None else RepoRecord(*row)
 
 
@@ -256,9 +264,6 @@ def _find(db: Connection, kind: Kind, namespace: str, name: str) -> RepoRecord |
     repo = _at(db, kind, namespace, name)
     if repo is not None:
         return repo
-    row = db.execute(
-        _RECORD.join(Redirect, Redirect.repo_id == Repo.id).where(
-            Redirect.kind == kind, Redirect.path_key == f"{namespace}/{name}".lower()
-        )
-    ).one_or_none()
+    keys = {"kind": kind, "path_key": f"{namespace}/{name}".lower()}
+    row = db.execute(_BY_FORMER_NAME, keys).one_or_none()
     return None if row is None else RepoRecord(*row)
