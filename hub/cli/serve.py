@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import socket
 import sys
@@ -108,10 +109,22 @@ or:        export HF_ENDPOINT={address} HF_TOKEN={token}
 """
 
 
+def _take_descriptors() -> None:
+    """Have as many files and connections open as the system lets this user; often 1024 without asking."""
+    try:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError):
+        pass  # macOS calls its limit infinite and then refuses it
+
+
 def _run(data_dir: Path, listener: socket.socket, workers: int) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
+    from hub import connections
+
+    _take_descriptors()
     # Workers are new processes: they share nothing but this folder and the listening socket.
     os.environ["VOXHUB_DATA_DIR"] = str(data_dir.resolve())
     metrics = tempfile.mkdtemp(prefix="voxhub-metrics-") if workers > 1 else None
@@ -124,7 +137,7 @@ def _run(data_dir: Path, listener: socket.socket, workers: int) -> None:
         # Not "auto": on asyncio's own loop several workers leave Nagle's algorithm on, and every small answer
         # on a kept connection waits 44 ms.
         loop="asyncio" if sys.platform == "win32" else "uvloop",
-        http="httptools",
+        http=connections.Connection,
         ws="none",
         lifespan="on",
         # `hub.asgi` logs requests, `hub.logs` says how.
