@@ -134,13 +134,13 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
     loop.set_default_executor(threads)
     log.info("hub is up", loop=type(loop).__module__)
     sweeper = asyncio.create_task(_sweep(stores))
-    recorder = asyncio.create_task(_record_use(stores))
+    recorder = asyncio.create_task(_keep_recording(stores))
     try:
         yield
     finally:
         sweeper.cancel()
         recorder.cancel()
-        await asyncio.to_thread(_record, stores)
+        await asyncio.to_thread(record_use, stores)
         stores.database.dispose()
 
 
@@ -151,14 +151,15 @@ async def _sweep(stores: Stores) -> None:
         await asyncio.sleep(SWEEP_STEP_S)
 
 
-async def _record_use(stores: Stores) -> None:
-    """Write down every few seconds what was used and downloaded: not one write for each request."""
+async def _keep_recording(stores: Stores) -> None:
+    """Every few seconds, not with every request: a write costs more than most of them."""
     while True:
         await asyncio.sleep(RECORD_STEP_S)
-        await asyncio.to_thread(_record, stores)
+        await asyncio.to_thread(record_use, stores)
 
 
-def _record(stores: Stores) -> None:
+def record_use(stores: Stores) -> None:
+    """Write down which tokens were used and what was downloaded since the last time."""
     used, stores.used_tokens = stores.used_tokens, set()
     downloads = Counter(stores.downloads.popleft() for _ in range(len(stores.downloads)))
     if not used and not downloads:

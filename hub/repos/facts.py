@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import Connection, Select, and_, bindparam, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, null, select
 
 from hub.blobs import Blobs
 from hub.commits import service as commits
@@ -32,6 +32,7 @@ from hub.wire import stamp
 # huggingface_hub reads the tree instead of `siblings` when there are more (VERY_LARGE_REPO_THRESHOLD).
 MOST_SIBLINGS = 50_001
 _PAGE = 5_000
+_FROM_CARD = frozenset({"cardData", "model-index", "baseModels", "description"})
 
 
 class RepoRow(msgspec.Struct, frozen=True):
@@ -53,8 +54,16 @@ class RepoRow(msgspec.Struct, frozen=True):
     head: bytes | None
 
 
-def rows() -> Select[*tuple[Any, ...]]:
-    """Select what RepoRow holds; add conditions, then hand the rows to `RepoRow(*row)`."""
+def is_heavy(properties: Collection[str]) -> bool:
+    """Whether a list of these reads much for each repository: its card, its manifest or its files."""
+    return bool((_FROM_CARD | {"config", "siblings"}) & set(properties))
+
+
+def rows(*, heavy: bool = True) -> Select[*tuple[Any, ...]]:
+    """Select what RepoRow holds; add conditions, then hand the rows to `RepoRow(*row)`.
+
+    Cards and manifests may be large: a list that shows none (not `heavy`) leaves them out.
+    """
     return (
         select(
             Repo.id,
@@ -66,8 +75,8 @@ def rows() -> Select[*tuple[Any, ...]]:
             Repo.updated_at,
             Repo.pipeline_tag,
             Repo.library_name,
-            Repo.card,
-            Repo.manifest,
+            Repo.card if heavy else null(),
+            Repo.manifest if heavy else null(),
             Repo.downloads,
             Repo.likes,
             Ref.target,
@@ -128,7 +137,8 @@ def storage_of(db: Connection, repo_ids: Collection[int]) -> dict[int, int]:
 
 def info(row: RepoRow, tags: list[str], properties: Collection[str]) -> RepoInfo:
     """Say what stands in the row itself; `describe` adds what must be looked up."""
-    said = _card(row.card)
+    said = _card(row.card) if _FROM_CARD & set(properties) else {}
+    manifest = row.manifest if "config" in properties else None
     every: Mapping[str, object] = {
         "author": row.namespace,
         "sha": UNSET if row.head is None else row.head.hex(),
@@ -145,7 +155,7 @@ def info(row: RepoRow, tags: list[str], properties: Collection[str]) -> RepoInfo
         "createdAt": stamp(row.created_at),
         "lastModified": stamp(row.updated_at),
         "cardData": said,
-        "config": UNSET if row.manifest is None else msgspec.json.decode(row.manifest),
+        "config": UNSET if manifest is None else msgspec.json.decode(manifest),
         "model-index": said.get("model-index", UNSET),
         "baseModels": list(texts(said.get("base_model"))) or UNSET,
         "spaces": [],

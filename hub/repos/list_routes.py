@@ -67,6 +67,7 @@ class ListController(Controller):
             if asked
             else (_FULL if full else _SHORT) | _also(cardData=cardData, config=config)
         )
+        heavy = facts.is_heavy(properties)
         query = listing.Query(
             kind=call.kind,
             author=author,
@@ -76,7 +77,8 @@ class ListController(Controller):
             nothing=bool(gated) or any(name in parameters for name in _NEVER),
             sort=sort,
             ascending=direction == 1,
-            limit=listing.limit_of(limit, full="siblings" in properties),
+            limit=listing.limit_of(limit, heavy=heavy),
+            heavy=heavy,
             cursor=cursor,
         )
         with call.reading() as db:

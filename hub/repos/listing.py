@@ -21,8 +21,8 @@ from hub.repos.service import Kind
 from hub.tables import Account, Membership, Repo, RepoTag
 
 MOST = 1000
-# With every file of every repository a page is larger and takes longer.
-MOST_FULL = 100
+# With cards, manifests or files a repository takes up to half a megabyte of memory.
+MOST_HEAVY = 100
 MOST_FILTERS = 32
 _LONGEST_SEARCH = 200
 _ORDERS: dict[str, InstrumentedAttribute[Any]] = {
@@ -48,6 +48,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     sort: str = "lastModified"
     ascending: bool = False
     limit: int = MOST
+    heavy: bool = False
     cursor: str | None = None
 
 
@@ -64,7 +65,7 @@ def page(db: Connection, actor: Actor | None, query: Query) -> tuple[list[RepoRo
     if query.sort not in _ORDERS:
         raise BadRequest(f'"sort" must be one of [{", ".join(_ORDERS)}]')
     column = _ORDERS[query.sort]
-    statement = facts.rows().where(
+    statement = facts.rows(heavy=query.heavy).where(
         Repo.kind == query.kind, visible(actor), *_conditions(query), *_beyond(column, query)
     )
     order = (column.asc(), Repo.id.asc()) if query.ascending else (column.desc(), Repo.id.desc())
@@ -101,7 +102,11 @@ def tags(db: Connection, actor: Actor | None, kind: Kind) -> list[tuple[str, int
 
 def of_namespace(db: Connection, owner_id: int) -> list[RepoRow]:
     """Every repository of a namespace, for those who may see them all."""
-    query = facts.rows().where(Repo.owner_id == owner_id).order_by(Repo.updated_at.desc(), Repo.id.desc())
+    query = (
+        facts.rows(heavy=False)
+        .where(Repo.owner_id == owner_id)
+        .order_by(Repo.updated_at.desc(), Repo.id.desc())
+    )
     return [RepoRow(*row) for row in db.execute(query)]
 
 
@@ -159,7 +164,7 @@ def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def limit_of(given: int | None, *, full: bool) -> int:
+def limit_of(given: int | None, *, heavy: bool) -> int:
     """How many repositories one page holds."""
-    most = MOST_FULL if full else MOST
+    most = MOST_HEAVY if heavy else MOST
     return most if given is None else max(1, min(given, most))

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-LARGEST_MANIFEST = 1 << 20
+LARGEST_MANIFEST = 1 << 18
 LONGEST_TAG = 128
 MOST_TAGS = 300
 # Keys of a card whose values become `key:value`, as Hugging Face writes them.

@@ -7,6 +7,7 @@ import pytest
 from hub_in_process import Hub, file
 from sqlalchemy import func, select
 
+from hub import app
 from hub.tables import Content, Table
 
 
@@ -317,6 +318,10 @@ def test_downloads_are_counted_by_the_file_that_is_read_first(hub: Hub) -> None:
     hub.get("/alice/m/resolve/main/a.txt")
     hub.request("HEAD", "/alice/m/resolve/main/config.json")
     assert list(hub.stores.downloads) == [1, 1, 1]
+    app.record_use(hub.stores)
+    assert hub.get("/api/models/alice/m").json()["downloads"] == 3
+    app.record_use(hub.stores)
+    assert hub.get("/api/models?expand=downloads").json()[0]["downloads"] == 3
 
 
 def test_storage_is_listed_for_those_who_belong_to_the_namespace(hub: Hub) -> None:
