@@ -51,8 +51,10 @@ class XetAccess(msgspec.Struct, frozen=True):
 
 
 class XorbRead(msgspec.Struct, frozen=True):
-    """The right to read what one file needs of one xorb: the rest of it may belong to a private file."""
+    """The right to read what one file of one repository needs of one xorb: the rest may be private."""
 
+    repo: int
+    token: int | None
     file: str
     xorb: str
 

@@ -9,7 +9,7 @@ from hub.auth.signatures import Signer
 from hub.errors import Forbidden, NotFound
 from hub.ranges import parse
 from hub.tables import Content, Upload, XetFile, Xorb
-from hub.uploads.access import DOWNLOAD_AGE_S, XorbRead
+from hub.uploads.access import DOWNLOAD_AGE_S, XetAccess, XorbRead, authorize
 from hub.xet import plans
 from hub.xet.hashes import from_wire, to_wire
 from hub.xet.xorbs import XorbRecord
@@ -35,12 +35,13 @@ def plan(db: Connection, repo_id: int, digest: bytes, header: str | None) -> pla
     return plans.reconstruction(terms, contents.XorbRecords(packed), span)
 
 
-def signed_urls(signer: Signer, store_url: str, digest: bytes) -> Callable[[bytes], str]:
+def signed_urls(signer: Signer, store_url: str, access: XetAccess, digest: bytes) -> Callable[[bytes], str]:
     """Return what makes the URL of a xorb for a reader of a file."""
 
     def url(xorb: bytes) -> str:
         name = to_wire(xorb)
-        signature, _ = signer.sign(XorbRead(to_wire(digest), name), DOWNLOAD_AGE_S)
+        claims = XorbRead(access.repo, access.token, to_wire(digest), name)
+        signature, _ = signer.sign(claims, DOWNLOAD_AGE_S)
         return f"{store_url}/bytes/{name}?signature={signature}"
 
     return url
@@ -50,8 +51,9 @@ def readable(db: Connection, claims: XorbRead, header: str | None) -> tuple[int,
     """Return (start, end, size of the xorb) of the range that a signed URL's reader asks for.
 
     A xorb may hold chunks of private files beside those of this one, so a range must lie within one that
-    the file needs. Raise Forbidden for any other.
+    the file needs. Raise Forbidden for any other, and as `authorize` does for who may no longer read.
     """
+    authorize(db, claims.repo, claims.token, need="read")
     xorb = from_wire(claims.xorb)
     packed = db.execute(
         select(XetFile.terms).where(XetFile.hash == from_wire(claims.file))

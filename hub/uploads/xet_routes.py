@@ -245,9 +245,9 @@ def _plan(
 ) -> tuple[Reconstruction, Callable[[bytes], str]]:
     digest = xorbs.read_hash(file, "file")
     with call.reading() as db:
-        repo, _ = access.enter(call, db, store, write=False)
+        repo, claims = access.enter(call, db, store, write=False)
         plan = reconstruction.plan(db, repo.id, digest, request.headers.get("range"))
-    return plan, reconstruction.signed_urls(call.signer, f"{call.endpoint}/cas/{store}", digest)
+    return plan, reconstruction.signed_urls(call.signer, f"{call.endpoint}/cas/{store}", claims, digest)
 
 
 @route(
