@@ -1,6 +1,7 @@
 """The routes that read history: the log and comparisons."""
 
 import html
+import time
 from typing import Annotated
 
 from litestar import Controller, Response, get
@@ -19,6 +20,8 @@ from hub.errors import BadRequest
 
 _MOST_DIFFERENCES = 1000
 _MOST_PATCHES = 100
+# Two files of 1,000 lines that were made to be hard to compare take 0.2 s.
+_PATCH_TIME_S = 2.0
 
 
 class HistoryController(Controller):
@@ -79,9 +82,15 @@ class HistoryController(Controller):
         with call.reading() as db:
             repo = call.repo(db)
             old, new = (revisions.resolve(db, repo.id, side) for side in (base, head))
+            deadline = time.monotonic() + _PATCH_TIME_S
             pairs, truncated = compare.compare(db, repo.id, old.tree, new.tree, limit=_MOST_DIFFERENCES)
             files = [
-                _difference(db, call.blobs, pair, diff=diff and number < _MOST_PATCHES)
+                _difference(
+                    db,
+                    call.blobs,
+                    pair,
+                    diff=diff and number < _MOST_PATCHES and time.monotonic() < deadline,
+                )
                 for number, pair in enumerate(pairs)
             ]
         return Comparison(old.id.hex(), new.id.hex(), files, truncated)

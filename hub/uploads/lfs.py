@@ -21,6 +21,8 @@ from hub.uploads.parts import count_parts, new_upload
 from hub.uploads.schemas import BatchReply, BatchRequest, LfsAction, LfsError, LfsObject, LfsReply
 
 MAX_OBJECTS = 1000
+# Each part has a signed URL of 0.5 kB in the answer.
+MAX_PARTS = 10_000
 _OID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -56,12 +58,23 @@ def batch(
         ]
         return BatchReply("xet", objects)
     in_parts = "multipart" in request.transfers
+    if in_parts:
+        _check_parts(request, door.settings)
     objects = [
         _upload(each, sizes, door.settings, lambda object_: _actions(door, object_, in_parts=in_parts))
         for each in request.objects
     ]
     parts = any(each.actions and "chunk_size" in (each.actions["upload"].header or {}) for each in objects)
     return BatchReply("multipart" if parts else "basic", objects)
+
+
+def _check_parts(request: BatchRequest, settings: Settings) -> None:
+    large = [each.size for each in request.objects if settings.multipart_size < each.size]
+    parts = sum(-(-size // settings.part_size) for size in large if size <= settings.max_file_size)
+    if parts > MAX_PARTS:
+        raise BadRequest(
+            f"These objects have {parts} parts, one batch may have {MAX_PARTS}. Ask for fewer at once."
+        )
 
 
 def _sizes(db: Connection, repo_id: int, objects: list[LfsObject]) -> dict[str, int]:

@@ -5,6 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hub_in_process import Hub
+from sqlalchemy import update
+from uploading import batch, sha256, xet_store
+from xet_builder import build_upload
+
+from hub.db import now
+from hub.tables import Repo, Token
+from hub.uploads import lfs
 
 
 @pytest.mark.parametrize("character", ["%1b", "%0b", "%7f", "%0d%0a", "%00"])
@@ -36,3 +43,35 @@ def test_a_flood_of_sign_ins_leaves_threads_for_everybody_else(hub: Hub) -> None
     # Those that were refused did not wait for those that were checked.
     assert codes.count(401) <= 20
     assert waited < 2
+
+
+@pytest.mark.parametrize(("end", "status"), [("hidden", 404), ("revoked", 401)])
+def test_signed_urls_of_xorbs_end_with_the_right_to_read(hub: Hub, end: str, status: int) -> None:
+    repo = hub.new_repo("open")
+    built = build_upload(bytes(range(256)) * 100)
+    xet_store(hub, repo).put(built)
+    reader = xet_store(hub, repo, "read", user="bob")
+    [[entry]] = reader.read(built.file_hash).json()["xorbs"].values()
+    span = entry["ranges"][0]["bytes"]
+    asked = {"range": f"bytes={span['start']}-{span['end']}"}
+    assert hub.client.get(entry["url"], headers=asked).status_code == 206
+
+    with hub.stores.database.writing() as db:
+        if end == "hidden":
+            db.execute(update(Repo).values(private=True))
+        else:
+            db.execute(update(Token).values(revoked_at=now()))
+
+    assert hub.client.get(entry["url"], headers=asked).status_code == status
+
+
+def test_a_batch_does_not_answer_with_a_million_urls(hub: Hub) -> None:
+    repo = hub.new_repo("open")
+    most = hub.stores.settings.max_file_size
+    parts = -(-most // hub.stores.settings.part_size)
+    objects = [(sha256(b"%d" % number), most) for number in range(lfs.MAX_PARTS // parts + 1)]
+
+    refused = batch(hub, repo, *objects, transfers=["multipart"])
+    taken = batch(hub, repo, *objects[1:], transfers=["multipart"])
+
+    assert (refused.status_code, taken.status_code) == (400, 200)
