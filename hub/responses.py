@@ -33,7 +33,13 @@ type_of_status = {
     409: Conflict,
     413: TooLarge,
 }
-_BELOW_A_REPO = re.compile(r"/api/(models|datasets)/.|/(datasets/)?[^/]+/(resolve|raw)/.")
+# Addresses of a repository whose name lacks its namespace.
+_NAMELESS = re.compile(
+    r"/api/(models|datasets)/[^/]+"
+    r"(/(revision|tree|paths-info|preupload|commit|commits|compare|branch|tag|super-squash|auth-check|refs"
+    r"|settings|xet-read-token|xet-write-token)(/.*)?)?"
+    r"|/(datasets/)?[^/]+/(resolve|raw)/.*"
+)
 _NOT_A_HEADER = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -44,15 +50,11 @@ def hub_error(_: Request[Any, Any, Any], error: HubError) -> Response[dict[str, 
 
 def framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, object]]:
     """One of Litestar's: a route that does not exist, a body that does not parse."""
-    path = request.scope["path"]
-    if error.status_code == 404 and _BELOW_A_REPO.match(path):
-        # `/api/models/foo`, `/foo/resolve/…`: clients ask whether a repository of this name exists.
+    if error.status_code == 404 and _NAMELESS.fullmatch(request.scope["path"]):
+        # Clients ask in this way whether a repository of this name exists.
         return hub_error(
             request,
-            RepoNotFound(
-                "There is no such repository or page. Repositories are named `namespace/name`, "
-                "as in `lab/t1-tissue`."
-            ),
+            RepoNotFound("There is no such repository. Give its whole name, as in `lab/t1-tissue`."),
         )
     kind = type_of_status.get(error.status_code)
     code = kind.code if kind else "BadRequest" if error.status_code < 500 else "InternalError"

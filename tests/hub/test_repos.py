@@ -310,6 +310,12 @@ def test_a_name_without_a_namespace_is_a_repository_that_does_not_exist(hub: Hub
     assert error(hub.get(path)) == (404, "RepoNotFound")
 
 
+def test_what_the_hub_does_not_do_is_not_called_a_missing_repository(hub: Hub) -> None:
+    create(hub, "m")
+    for path in ("/api/models/alice/m/likers", "/api/models/alice/m/discussions", "/api/nothing"):
+        assert error(hub.get(path)) == (404, "NotFound")
+
+
 def test_downloads_are_counted_by_the_file_that_is_read_first(hub: Hub) -> None:
     create(hub, "m")
     hub.commit("models/alice/m", file("config.json", b"{}"), file("a.txt", b"a"))
