@@ -32,6 +32,8 @@ _WITH_NAME = re.compile(
     rf"(/api/(?:models|datasets)/{_SEGMENT}/{_SEGMENT}/(?:branch|tag|super-squash)/)(.+?)(/?)"
 )
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_BYTES_IN = BODY_BYTES.labels("in")
+_BYTES_OUT = BODY_BYTES.labels("out")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -90,8 +92,8 @@ class Requests:
             # The route as it is declared, not the path: there are as many paths as files.
             route = scope.get("path_template") or "none"
             REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
-            BODY_BYTES.labels("in").inc(received)
-            BODY_BYTES.labels("out").inc(sent)
+            _BYTES_IN.inc(received)
+            _BYTES_OUT.inc(sent)
             # The path without its query: signed URLs carry their right to read in it.
             log.info(
                 "request",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select
 
 from hub import contents
 from hub.blobs import Blobs
@@ -31,11 +31,14 @@ _COMMITS = select(
 )
 # Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
 _COMMIT = _COMMITS.where(Commit.repo_id == bindparam("repo_id"), Commit.id == bindparam("id"))
-_REFS = select(Ref.name, Ref.target).where(
-    Ref.repo_id == bindparam("repo_id"), Ref.name.in_([bindparam("first"), bindparam("last")])
-)
 _BLOBS = select(Blob.id, Blob.size, Blob.sha256, Blob.large_size).where(
     Blob.repo_id == bindparam("repo_id"), Blob.id.in_(bindparam("ids", expanding=True))
+)
+# The commits that refs point to, with the name of each.
+_HEADS = (
+    _COMMITS.add_columns(Ref.name)
+    .join(Ref, and_(Ref.repo_id == Commit.repo_id, Ref.target == Commit.id))
+    .where(Ref.repo_id == bindparam("repo_id"), Ref.name.in_([bindparam("first"), bindparam("last")]))
 )
 
 
@@ -52,11 +55,11 @@ def resolve(db: Connection, repo_id: int, revision: str) -> CommitRecord:
         if revision == "HEAD"
         else [f"refs/heads/{revision}", f"refs/tags/{revision}"]
     )
-    rows = db.execute(_REFS, {"repo_id": repo_id, "first": names[0], "last": names[-1]})
-    targets = {row.name: row.target for row in rows}
+    rows = db.execute(_HEADS, {"repo_id": repo_id, "first": names[0], "last": names[-1]})
+    heads = {name: CommitRecord(*commit) for *commit, name in rows}
     for name in names:
-        if name in targets:
-            return get(db, repo_id, targets[name])
+        if name in heads:
+            return heads[name]
     if _PREFIX.fullmatch(revision):
         low = bytes.fromhex(revision.ljust(40, "0"))
         high = bytes.fromhex(revision.ljust(40, "f"))

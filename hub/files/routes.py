@@ -1,5 +1,6 @@
 """The routes of files: resolve and raw give bytes, tree and paths-info tell of them."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -13,7 +14,7 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK, HTTP_206_PARTIAL_CONTENT, HTTP_304_NOT_MODIFIED
 
 from hub import contents, ranges, wire
-from hub.call import Call
+from hub.call import Call, short_read
 from hub.commits import objects
 from hub.commits import service as commits
 from hub.errors import BadRequest, Invalid
@@ -30,13 +31,8 @@ _COUNTED = {"model": "config.json", "dataset": "README.md"}
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-@route(
-    "/{namespace:str}/{name:str}/resolve/{revision:str}/{path:path}",
-    http_method=_READ,
-    sync_to_thread=True,
-    tags=["Files"],
-)
-def resolve(
+@route("/{namespace:str}/{name:str}/resolve/{revision:str}/{path:path}", http_method=_READ, tags=["Files"])
+async def resolve(
     call: NamedDependency[Call],
     namespace: FromPath[str],
     name: FromPath[str],
@@ -49,10 +45,27 @@ def resolve(
     revision stands for. `If-None-Match` and `If-Range` are honoured.
     """
     del namespace, name, revision
+    found = await _resolved(call, path.lstrip("/"))
+    # The store may take its time for the first bytes: not in one of the few threads of short reads.
+    return await asyncio.to_thread(_sent, call, found) if isinstance(found, _Download) else found
+
+
+class _Download(msgspec.Struct):
+    """Bytes `start` to `end` (exclusive) of a file, to be sent with the headers that tell of it."""
+
+    file: files.File
+    told: dict[str, str]
+    reader: contents.ContentReader
+    start: int
+    end: int
+    partial: bool
+
+
+@short_read
+def _resolved(call: Call, path: str) -> Response[Any] | _Download:
     request = call.request
     with call.reading() as db:
-        repo = call.repo(db)
-        file = files.find(db, repo, call.revision, path.lstrip("/"))
+        file = files.find(db, call.repo(db), call.revision, path)
         told = headers.resolved(file, call.revision, call.endpoint)
         if conditions.unchanged(request.headers, file.etag):
             return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=told)
@@ -62,16 +75,20 @@ def resolve(
         span = ranges.parse(conditions.range_of(request.headers, file.etag), size)
         start, end = span or (0, size)
         reader = contents.reader(db, file.content, start, end)
-    if start == 0 and file.entry.path == _COUNTED[repo.kind]:
-        call.stores.downloads.append(repo.id)
     told["Content-Length"] = str(end - start)
     if span is not None:
         told["Content-Range"] = ranges.content_range(start, end, size)
+    return _Download(file, told, reader, start, end, span is not None)
+
+
+def _sent(call: Call, found: _Download) -> Stream:
+    if found.start == 0 and found.file.entry.path == _COUNTED[found.file.repo.kind]:
+        call.stores.downloads.append(found.file.repo.id)
     return Stream(
-        _started(reader.stream(call.blobs, start, end)),
-        status_code=HTTP_200_OK if span is None else HTTP_206_PARTIAL_CONTENT,
-        headers=told,
-        media_type=headers.media_type(file.entry.path),
+        _started(found.reader.stream(call.blobs, found.start, found.end)),
+        status_code=HTTP_206_PARTIAL_CONTENT if found.partial else HTTP_200_OK,
+        headers=found.told,
+        media_type=headers.media_type(found.file.entry.path),
     )
 
 
@@ -117,7 +134,8 @@ class TreeController(Controller):
     path = "/{namespace:str}/{name:str}"
     tags = ("Files",)
 
-    @get("/tree/{revision:str}", sync_to_thread=True)
+    @get("/tree/{revision:str}")
+    @short_read
     def root(
         self,
         *,
@@ -138,7 +156,8 @@ class TreeController(Controller):
         return _listed(call, "", recursive=recursive, expand=expand, limit=limit, cursor=cursor)
 
     # Litestar wraps a synchronous handler once for each path, and then cannot call it: hence two.
-    @get("/tree/{revision:str}/{path:path}", sync_to_thread=True)
+    @get("/tree/{revision:str}/{path:path}")
+    @short_read
     def folder(
         self,
         *,

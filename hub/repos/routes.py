@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from hub.auth import service as auth
-from hub.call import Call
+from hub.call import Call, short_read
 from hub.commits import service as commits
 from hub.errors import BadRequest, RepoNotFound, Unsupported
 from hub.repos import cards, facts, first_files
@@ -118,7 +118,8 @@ class RepoController(Controller):
     path = "/{namespace:str}/{name:str}"
     tags = ("Repositories",)
 
-    @get("/", sync_to_thread=True)
+    @get("/")
+    @short_read
     def info(
         self,
         *,
@@ -133,7 +134,8 @@ class RepoController(Controller):
         del namespace, name
         return _told(call, "HEAD", blobs=blobs, security=securityStatus, expand=expand)
 
-    @get("/revision/{revision:str}", sync_to_thread=True)
+    @get("/revision/{revision:str}")
+    @short_read
     def info_at(
         self,
         *,
