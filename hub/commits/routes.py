@@ -1,6 +1,8 @@
 """The routes that write files: asking how to send them, and committing."""
 
 import asyncio
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from hub.errors import BadRequest, RevisionNotFound, Unsupported
 from hub.metrics import COMMITS
 from hub.uploads import bodies
 
+# Apart from the threads that answer everybody: a flood of large commits, of which one at a time has the
+# database's lock, would take them all. Eight read, hash and flush what the next ones bring.
+_COMMITTERS = ThreadPoolExecutor(8, "commit")
 _OPERATION: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -90,7 +95,10 @@ class CommitController(Controller):
             announced = call.request.headers.get("content-length")
             if announced is not None and announced != str(size):
                 raise BadRequest(f"The commit ended after {size} of {announced} bytes; nothing was changed.")
-            return await asyncio.to_thread(_commit, call, path)
+            context = contextvars.copy_context()
+            return await asyncio.get_running_loop().run_in_executor(
+                _COMMITTERS, lambda: context.run(_commit, call, path)
+            )
 
 
 def _check_branch(call: Call) -> None:

@@ -4,12 +4,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hub_in_process import Hub
+from hub_in_process import Hub, file
 from sqlalchemy import update
 from uploading import batch, sha256, xet_store
 from xet_builder import build_upload
 
-from hub.db import now
+from hub.db import POOL_SIZE, now
 from hub.tables import Repo, Token
 from hub.uploads import lfs
 
@@ -75,3 +75,18 @@ def test_a_batch_does_not_answer_with_a_million_urls(hub: Hub) -> None:
     taken = batch(hub, repo, *objects[1:], transfers=["multipart"])
 
     assert (refused.status_code, taken.status_code) == (400, 200)
+
+
+def test_commits_that_wait_for_the_lock_leave_threads_for_everybody_else(hub: Hub) -> None:
+    hub.new_repo("m")
+
+    def commit(number: int) -> int:
+        return hub.commit("models/alice/m", file(f"{number}.txt", b"%d" % number)).status_code
+
+    with ThreadPoolExecutor(POOL_SIZE + 5) as clients:
+        with hub.stores.database.writing():
+            commits = [clients.submit(commit, number) for number in range(POOL_SIZE + 5)]
+            time.sleep(1)
+            health = ThreadPoolExecutor(1).submit(hub.get, "/api/health", user=None)
+            assert health.result(timeout=5).status_code == 200
+        assert {each.result() for each in commits} == {200}
