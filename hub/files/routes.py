@@ -26,6 +26,8 @@ MOST_ENTRIES = 1000
 # The last commit of each is looked for in the history.
 MOST_EXPANDED = 100
 MOST_PATHS = 1000
+# Bytes that are read together with what the database says of them.
+_AT_ONCE = 64 * 1024
 # A download is counted by the one file that whoever uses a repository reads first.
 _COUNTED = {"model": "config.json", "dataset": "README.md"}
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
@@ -78,18 +80,20 @@ def _resolved(call: Call, path: str) -> Response[Any] | _Download:
     told["Content-Length"] = str(end - start)
     if span is not None:
         told["Content-Range"] = ranges.content_range(start, end, size)
-    return _Download(file, told, reader, start, end, span is not None)
+    found = _Download(file, told, reader, start, end, span is not None)
+    return _sent(call, found) if end - start <= _AT_ONCE else found
 
 
-def _sent(call: Call, found: _Download) -> Stream:
+def _sent(call: Call, found: _Download) -> Response[Any]:
     if found.start == 0 and found.file.entry.path == _COUNTED[found.file.repo.kind]:
         call.stores.downloads.append(found.file.repo.id)
-    return Stream(
-        _started(found.reader.stream(call.blobs, found.start, found.end)),
-        status_code=HTTP_206_PARTIAL_CONTENT if found.partial else HTTP_200_OK,
-        headers=found.told,
-        media_type=headers.media_type(found.file.entry.path),
-    )
+    pieces = found.reader.stream(call.blobs, found.start, found.end)
+    status = HTTP_206_PARTIAL_CONTENT if found.partial else HTTP_200_OK
+    media_type = headers.media_type(found.file.entry.path)
+    if found.end - found.start <= _AT_ONCE:
+        # A stream would take a thread for each of its steps.
+        return Response(b"".join(pieces), status_code=status, headers=found.told, media_type=media_type)
+    return Stream(_started(pieces), status_code=status, headers=found.told, media_type=media_type)
 
 
 @route(
