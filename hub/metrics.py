@@ -13,7 +13,11 @@ REQUEST_SECONDS = Histogram(
     "voxhub_request_seconds", "Time to answer a request, body included.", ["method", "route", "status"]
 )
 BODY_BYTES = Counter("voxhub_body_bytes", "Bytes of request and response bodies.", ["direction"])
-STORED_BYTES = Counter("voxhub_stored_bytes", "Bytes that became durable in the store.", ["door"])
+STORED_BYTES = Counter(
+    "voxhub_stored_bytes",
+    "Bytes that repositories (LFS) or namespaces (Xet) sent and did not have.",
+    ["door"],
+)
 COMMITS = Counter("voxhub_commits", "Commits that were acknowledged.")
 FREE_BYTES = Gauge(
     "voxhub_free_bytes", "Free bytes on the disk of the data folder.", multiprocess_mode="mostrecent"

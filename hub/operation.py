@@ -10,6 +10,7 @@ from sqlalchemy import text
 from hub import metrics
 from hub.call import Call
 from hub.errors import Unavailable
+from hub.settings import GIB
 
 
 @get("/api/health", sync_to_thread=True, tags=["Operation"])
@@ -33,7 +34,8 @@ def health(call: NamedDependency[Call]) -> dict[str, str]:
 @get("/api/metrics", sync_to_thread=True, tags=["Operation"], media_type=MediaType.TEXT)
 def show_metrics(call: NamedDependency[Call]) -> Response[bytes]:
     """Show what Prometheus scrapes, summed over all workers of this hub process tree."""
-    metrics.FREE_BYTES.set(shutil.disk_usage(call.settings.data_dir).free)
+    # To the byte it would show whether an upload was of bytes that some private repository had already.
+    metrics.FREE_BYTES.set(shutil.disk_usage(call.settings.data_dir).free // GIB * GIB)
     return Response(metrics.rendered(), media_type=CONTENT_TYPE_LATEST)
 
 

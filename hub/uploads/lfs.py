@@ -174,6 +174,7 @@ def store(stores: Stores, claims: LfsUpload, staged: Path, sha256: bytes) -> Non
     with stores.database.writing() as db:
         authorize(db, claims.repo, claims.token, need="write")
         contents.record_whole(db, sha256, claims.size)
-        contents.allow(db, claims.repo, sha256)
-    if held is None:
+        new = contents.allow(db, claims.repo, sha256)
+    # New to this repository: whether another one held the bytes must not show in what everybody may read.
+    if new:
         STORED_BYTES.labels("lfs").inc(claims.size)

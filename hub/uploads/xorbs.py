@@ -51,7 +51,7 @@ def store(stores: Stores, staged: Path, record: XorbRecord) -> None:
 def own(db: Connection, namespace_id: int, record: XorbRecord) -> bool:
     """Let a namespace build on a stored xorb that it has sent; say whether it could not before."""
     moment = now()
-    new = insert_new(
+    insert_new(
         db,
         Xorb,
         hash=record.hash,
@@ -60,9 +60,11 @@ def own(db: Connection, namespace_id: int, record: XorbRecord) -> bool:
         record=record.pack(),
         created_at=moment,
     )
+    new = insert_new(db, XorbOwner, owner_id=namespace_id, xorb=record.hash, created_at=moment)
+    # New to this namespace: whether another one held the xorb must not show in what everybody may read.
     if new:
         STORED_BYTES.labels("xet").inc(record.size)
-    return insert_new(db, XorbOwner, owner_id=namespace_id, xorb=record.hash, created_at=moment)
+    return new
 
 
 def size(db: Connection, namespace_id: int, digest: bytes) -> int:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hub_in_process import Hub, file
 from sqlalchemy import update
-from uploading import batch, sha256, xet_store
+from uploading import batch, sha256, upload, xet_store
 from xet_builder import build_upload
 
 from hub.db import POOL_SIZE, now
@@ -90,3 +90,28 @@ def test_commits_that_wait_for_the_lock_leave_threads_for_everybody_else(hub: Hu
             health = ThreadPoolExecutor(1).submit(hub.get, "/api/health", user=None)
             assert health.result(timeout=5).status_code == 200
         assert {each.result() for each in commits} == {200}
+
+
+def _stored(hub: Hub) -> dict[str, float]:
+    lines = hub.get("/api/metrics", user=None).text.splitlines()
+    told = (line.split() for line in lines if line.startswith("voxhub_stored_bytes_total"))
+    return {name: float(value) for name, value in told}
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_metrics_do_not_show_whether_another_has_the_same_bytes(hub: Hub, *, held: bool) -> None:
+    content = bytes(range(256)) * 100
+    built = build_upload(content)
+    mine, hidden = hub.new_repo("mine", namespace="lab"), hub.new_repo("hidden", private=True)
+    if held:
+        upload(hub, hidden, content)
+        xet_store(hub, hidden).put(built)
+    before = _stored(hub)
+
+    upload(hub, mine, content)
+    xet_store(hub, mine).put(built)
+
+    after = _stored(hub)
+    for door in ("lfs", "xet"):
+        name = f'voxhub_stored_bytes_total{{door="{door}"}}'
+        assert after[name] - before.get(name, 0) >= len(content) // 2
