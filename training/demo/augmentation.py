@@ -65,16 +65,20 @@ def draw(template: Template, frame: Frame, seed: Sequence[int]) -> Drawn:
 
     csf = (1 - grey - white).clamp_min(0)
     chances = torch.stack([grey, white, csf]) + 1e-3
+    values = torch.tensor([GREY, WHITE, OTHER])
+    label = values[chances.argmax(0)]
     if painted:
-        chances = chances * _anatomy(rng, frame)
-    label = torch.tensor([GREY, WHITE, OTHER])[chances.argmax(0)]
-    image = _paint(rng, t1, label) if painted else _contrast(rng, t1)
+        own = label
+        label = values[(chances * _anatomy(rng, frame)).argmax(0)]
+        image = _paint(rng, t1, own, label)
+    else:
+        image = _contrast(rng, t1)
     tissue = torch.where(inside, label, torch.tensor(BACKGROUND))
     if stripped:
         image = torch.where(inside, image, torch.tensor(0.0))
     else:
-        head, values = _head(rng, frame, points, distance)
-        image = torch.where(inside, image, values)
+        head, around = _head(rng, frame, points, distance)
+        image = torch.where(inside, image, around)
         tissue = torch.where(head & ~inside, torch.tensor(OTHER), tissue)
     image = _acquire(rng, frame, image)
     return Drawn(image, tissue.to(torch.uint8), inside.to(torch.uint8))
@@ -120,20 +124,24 @@ def _anatomy(rng: Generator, frame: Frame) -> Tensor:
 
     The template is the mean of 152 people; a single brain has sharper gyri and deeper sulci.
     """
-    strength = rng.uniform(0.2, 1.2)
-    factors = torch.stack([(strength * _noise(rng, frame, step=4.0)).exp() for _ in range(3)])
+    strength = rng.uniform(0.1, 0.9)
+    factors = torch.stack([(strength * _noise(rng, frame, step=6.0)).exp() for _ in range(3)])
     favour = np.exp(np.array([rng.normal(0, 0.35), rng.normal(0, 0.35), rng.uniform(0, 1.6)]))
     return factors * torch.from_numpy(favour.astype(np.float32))[:, None, None, None]
 
 
-def _paint(rng: Generator, t1: Tensor, label: Tensor) -> Tensor:
-    """Give every tissue a random T1 mean, and keep some of the template's detail within it."""
+def _paint(rng: Generator, t1: Tensor, own: Tensor, label: Tensor) -> Tensor:
+    """Give every tissue a random T1 mean, and keep some of the template's detail within it.
+
+    own: the template's labels. Where `label` differs, the detail is left out: it would paint the old
+        tissue back, and the label would be wrong for what is seen.
+    """
     grey = rng.uniform(0.62, 0.88)
     csf = rng.uniform(0.08, grey - 0.25)
-    own = torch.tensor([0.0, GREY_VALUE, WHITE_VALUE, CSF_VALUE])[label]
+    usual = torch.tensor([0.0, GREY_VALUE, WHITE_VALUE, CSF_VALUE])[own]
     means = torch.tensor([0.0, grey, 1.0, csf])[label]
-    detail = rng.uniform(0.2, 1.0) * (t1 - own).clamp(-0.2, 0.2)
-    return (means + detail).clamp_min(0)
+    detail = rng.uniform(0.2, 1.0) * (t1 - usual).clamp(-0.2, 0.2)
+    return (means + torch.where(own == label, detail, torch.tensor(0.0))).clamp_min(0)
 
 
 def _contrast(rng: Generator, t1: Tensor) -> Tensor:

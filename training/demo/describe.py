@@ -26,7 +26,8 @@ def manifest_of(model: nn.Module, recipe: Recipe, release: Release, metrics: Met
     if built is None:
         raise ValueError(f"`{type(model).__name__}` has no recipe; build it with fetch_architecture")
     measured = {f"dice {name}": score.mean for name, score in metrics.dice.items()} if metrics else {}
-    largest = (m.Step(op="keep_largest_component"),) if recipe.target == "brain" else ()
+    one_solid = (m.Step(op="keep_largest_component"), m.Step(op="fill_holes"))
+    mask = one_solid if recipe.target == "brain" else ()
     return m.Manifest(
         architecture=m.Architecture(name=built.name, dim=3, version=built.version, arguments=built.arguments),
         version=release.version,
@@ -49,7 +50,7 @@ def manifest_of(model: nn.Module, recipe: Recipe, release: Release, metrics: Met
             ),
         ),
         inference=m.Inference(mode="whole"),
-        postprocessing=(m.Step(op="argmax"), *largest),
+        postprocessing=(m.Step(op="argmax"), *mask),
         training=m.Training(
             data=(_TEMPLATE,),
             description=f"{_steps(recipe, release)} steps on images drawn from one template",
@@ -120,7 +121,7 @@ nibabel.save(labels, "labels.nii.gz")
 
 Any orientation and spacing is accepted: the image is turned to RAS+, resampled to
 {recipe.spacing:g} mm, scaled linearly so that its minimum becomes 0 and its 99.5th percentile 1
-(clipped there), and labelled as a whole. Labels come back on the grid of the image.
+(clipped there), and labelled as a whole.{_after(recipe)} Labels come back on the grid of the image.
 
 | value | class | |
 |---|---|---|
@@ -147,12 +148,10 @@ Every version of this model is measured on the same images.
   (random shells and textures around the brain), so the model has never seen a real head. Expect
   errors where the brain meets dura, orbit and neck muscle.
 - T1-weighted images only; not T2, FLAIR, contrast-enhanced or CT.
-- The tissue maps of the template are probabilities; a voxel belongs to the most probable tissue.
-  Deep grey nuclei with a bright T1 (thalamus, pallidum) are partly white matter in them.
 {_extra_limits(recipe)}
 ## Training
 
-Every step draws {recipe.patches} image(s) of {patch} voxels from the template, each with its own flip,
+Every step draws one image of {patch} voxels from the template: flip,
 rotation (σ 10°), scaling (0.75–1.17), shear and elastic deformation; template contrast, or contrast
 painted from the tissue maps with random means; a drawn head in three of four images; blur, thick
 slices, bias field, gamma, Rician noise and gain. AdamW, cross-entropy plus Dice, one cycle of the
@@ -180,6 +179,10 @@ template's copyright notice, which has to go with it:
 """
 
 
+def _after(recipe: Recipe) -> str:
+    return " The largest part is kept and its holes are filled." if recipe.target == "brain" else ""
+
+
 def _class_rows(recipe: Recipe) -> str:
     meaning = {
         "background": "air outside of the head (and everything, where nothing else fits)",
@@ -199,7 +202,12 @@ def _score_rows(metrics: Metrics) -> str:
 
 
 def _extra_limits(recipe: Recipe) -> str:
+    spacing = f"{recipe.spacing:g} mm"
     if recipe.target == "brain":
-        spacing = f"{recipe.spacing:g} mm"
         return f"- The mask is computed at {spacing}: its border is smooth, and detail is lost.\n"
-    return "- `other` is one class: CSF is not told apart from skull or scalp.\n"
+    return (
+        "- The tissue maps of the template are probabilities; a voxel belongs to the most probable tissue.\n"
+        "  Deep grey nuclei with a bright T1 (thalamus, pallidum) are partly white matter in them.\n"
+        f"- It works at {spacing}: thin cortex, narrow sulci and small nuclei are blurred.\n"
+        "- `other` is one class: CSF is not told apart from skull or scalp.\n"
+    )

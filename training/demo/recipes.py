@@ -10,7 +10,7 @@ from training.demo.augmentation import Frame
 
 Target = Literal["tissue", "brain"]
 
-HELD_OUT_SEED = 777
+HELD_OUT_SEED = 4242
 """First number of every seed that only the measurement uses; training uses `TRAINING_SEED`."""
 TRAINING_SEED = 20
 
@@ -26,8 +26,9 @@ class Release(msgspec.Struct, frozen=True):
 class Recipe(msgspec.Struct, frozen=True):
     """One demonstration model: its network, the images it sees, and its versions in order.
 
-    A step sees `patches` patches of one size between `smallest` and `largest` voxels of `spacing` mm,
-    each from an image of its own; their centres are drawn within `reach` mm of `middle`, in MNI space.
+    A step sees one image of a size between `smallest` and `largest` voxels of `spacing` mm; its centre
+    is drawn within `reach` mm of `middle`, in MNI space.
+    `pass_through` says whether training starts from a network that does so, or from random kernels.
     `held_out` is the frame of the images that measure it.
     """
 
@@ -36,11 +37,11 @@ class Recipe(msgspec.Struct, frozen=True):
     labels: tuple[str, ...]
     filters: int
     dilations: tuple[int, ...]
-    normalisation: Literal["batch", "instance"]
+    normalisation: Literal["instance"] | None
+    pass_through: bool
     spacing: float
     smallest: tuple[int, int, int]
     largest: tuple[int, int, int]
-    patches: int
     middle: tuple[float, float, float]
     reach: tuple[float, float, float]
     held_out: Frame
@@ -67,12 +68,12 @@ RECIPES = (
         labels=("background", "brain"),
         filters=8,
         dilations=(1, 2, 4, 8, 4, 2, 1),
-        # Whole heads fit into memory at 3 mm, so statistics of one image serve training and use alike.
+        # Whole heads are cheap at 3 mm, so each is normalised by its own statistics, in training as in use.
         normalisation="instance",
+        pass_through=False,
         spacing=3.0,
         smallest=(48, 56, 48),
         largest=(80, 88, 80),
-        patches=1,
         middle=(0.0, -15.0, -10.0),
         reach=(12.0, 16.0, 20.0),
         held_out=Frame((72, 88, 72), 3.0, (0.0, -15.0, -12.0)),
@@ -88,19 +89,21 @@ RECIPES = (
         labels=("background", "grey matter", "white matter", "other"),
         filters=8,
         dilations=(1, 2, 4, 8, 4, 2, 1),
-        # A patch is not like the whole head, so what it is normalised by must not depend on it.
-        normalisation="batch",
-        spacing=1.0,
-        smallest=(48, 48, 48),
-        largest=(48, 48, 48),
-        patches=4,
-        middle=(0.0, -18.0, -4.0),
-        reach=(62.0, 80.0, 70.0),
-        held_out=Frame((176, 208, 184), 1.0, (0.0, -18.0, -6.0)),
-        held_out_images=4,
+        # Contrast between tissues must not depend on how much air a scan holds: no statistics, which also
+        # lets small images stand for a part of a head. Borders are fine detail, which random kernels
+        # learn last.
+        normalisation=None,
+        pass_through=True,
+        spacing=2.0,
+        smallest=(40, 48, 40),
+        largest=(72, 80, 72),
+        middle=(0.0, -15.0, -6.0),
+        reach=(45.0, 55.0, 50.0),
+        held_out=Frame((104, 120, 104), 2.0, (0.0, -15.0, -10.0)),
+        held_out_images=8,
         releases=(
-            Release("1.0.0", 120, 1e-2),
-            Release("1.1.0", 330, 8e-3),
+            Release("1.0.0", 250, 3e-3),
+            Release("1.1.0", 900, 3e-3),
         ),
     ),
 )

@@ -14,15 +14,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from registry_client.architectures import fetch_architecture
-from registry_client.folder import write_folder
+from registry_client.folder import load_folder, write_folder
 from training.demo.augmentation import draw
 from training.demo.describe import card_of, manifest_of
 from training.demo.loop import Batch, train
 from training.demo.measure import Metrics, held_out_dice, held_out_seeds, summarise
 from training.demo.recipes import RECIPES, TRAINING_SEED, Recipe, Release
+from training.demo.start_weights import pass_through
 from training.demo.template import mni152
 
 MODELS = Path(__file__).parent / "models"
@@ -35,15 +37,28 @@ def main() -> None:
     parser.add_argument("--model", choices=names, action="append", help="train only this model")
     parser.add_argument("--output", type=Path, default=MODELS, help="default: training/demo/models")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw images (default: 1)")
+    parser.add_argument(
+        "--describe",
+        action="store_true",
+        help="train nothing: measure the weights that are there, and write manifest and card again",
+    )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for recipe in RECIPES:
-        if given.model is None or recipe.name in given.model:
-            train_recipe(recipe, given.output)
+        if given.model is not None and recipe.name not in given.model:
+            continue
+        if given.describe:
+            describe_recipe(recipe, given.output)
+        else:
+            train_recipe(recipe, given.output, given.workers)
 
 
-def train_recipe(recipe: Recipe, output: Path) -> None:
-    """Train every version of a model in order, each going on from the one before."""
+def train_recipe(recipe: Recipe, output: Path, workers: int = 1) -> None:
+    """Train every version of a model in order, each going on from the one before.
+
+    workers: processes that draw images; the images are the same for any number.
+    """
     torch.manual_seed(TRAINING_SEED)
     model = fetch_architecture("meshnet", dim=3)(
         (*recipe.largest, 1),
@@ -52,11 +67,13 @@ def train_recipe(recipe: Recipe, output: Path) -> None:
         dilations=recipe.dilations,
         normalisation=recipe.normalisation,
     )
+    if recipe.pass_through:
+        pass_through(model)
     for number, release in enumerate(recipe.releases):
         started = time.perf_counter()
         train(
             model,
-            batches(recipe, number),
+            DataLoader(Drawings(recipe, number), batch_size=None, num_workers=workers),
             steps=release.steps,
             learning_rate=release.learning_rate,
             report=_progress(f"{recipe.name} {release.version}", release.steps),
@@ -64,23 +81,34 @@ def train_recipe(recipe: Recipe, output: Path) -> None:
         _publish(model, recipe, number, time.perf_counter() - started, output)
 
 
-def batches(recipe: Recipe, number: int) -> Callable[[int], Batch]:
-    """Give the function that draws the patches of step `i` in the training of version `number`."""
+def describe_recipe(recipe: Recipe, output: Path) -> None:
+    """Measure and describe every version of a model again, with the weights that it has."""
+    for number, release in enumerate(recipe.releases):
+        folder = output / f"{recipe.name}-{release.version}"
+        before = msgspec.json.decode((folder / "metrics.json").read_bytes(), type=Metrics)
+        _publish(load_folder(folder), recipe, number, before.training_seconds, output)
 
-    def patch(size: float, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+
+class Drawings(Dataset[Batch]):
+    """The training images of version `number` of a model, one for each step, drawn when asked for."""
+
+    def __init__(self, recipe: Recipe, number: int) -> None:
+        """Load the template once, before workers are forked."""
+        self.recipe, self.number, self.template = recipe, number, mni152()
+
+    def __len__(self) -> int:
+        """Count the steps."""
+        return self.recipe.releases[self.number].steps
+
+    def __getitem__(self, index: int) -> Batch:
+        """Draw the image of a step; its seed is the step, whoever draws it and when."""
+        size = np.random.default_rng((TRAINING_SEED, self.number, index)).random()
+        seed = (TRAINING_SEED, self.number, index, 0)
         x, y, z = np.random.default_rng(seed).uniform(-1, 1, 3)
-        drawn = draw(mni152(), recipe.frame(size, (x, y, z)), seed)
+        drawn = draw(self.template, self.recipe.frame(size, (x, y, z)), seed)
+        labels = drawn.tissue if self.recipe.target == "tissue" else drawn.brain
         # The intensity rule of the manifest ends at 1, which is near white matter.
-        return drawn.image.clamp_max(1), drawn.tissue if recipe.target == "tissue" else drawn.brain
-
-    def batch(index: int) -> Batch:
-        seed = (TRAINING_SEED, number, index)
-        size = float(np.random.default_rng(seed).random())
-        pairs = [patch(size, (*seed, place)) for place in range(recipe.patches)]
-        images, labels = zip(*pairs, strict=True)
-        return torch.stack(images)[:, None], torch.stack(labels).long()
-
-    return batch
+        return drawn.image.clamp_max(1)[None, None], labels[None].long()
 
 
 def _publish(model: nn.Module, recipe: Recipe, number: int, seconds: float, output: Path) -> None:
