@@ -18,14 +18,14 @@ class Client(msgspec.Struct, frozen=True):
     token: str
     home: Path
 
-    def start(self, script: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, script: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a script that finds `api`, an `HfApi`, and `np` ready."""
         prepared = (
             "import hashlib, io, sys\nimport numpy as np\nfrom huggingface_hub import *\napi = HfApi()\n"
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
         return subprocess.Popen(
-            [sys.executable, "-c", prepared + textwrap.dedent(script)],
+            [sys.executable, "-c", prepared + textwrap.dedent(script), *arguments],
             env={
                 **kept,
                 "HF_ENDPOINT": self.endpoint,
@@ -40,10 +40,10 @@ class Client(msgspec.Struct, frozen=True):
             text=True,
         )
 
-    def run(self, script: str, **environment: str) -> str:
+    def run(self, script: str, *arguments: str, timeout_s: float = TIMEOUT_S, **environment: str) -> str:
         """Run a script and return what it printed; one that fails raises with its traceback."""
-        process = self.start(script, **environment)
-        out, complaints = process.communicate(timeout=TIMEOUT_S)
+        process = self.start(script, *arguments, **environment)
+        out, complaints = process.communicate(timeout=timeout_s)
         if process.returncode:
             raise AssertionError(f"the client failed:\n{complaints[-6000:]}")
         return out.strip()

@@ -7,7 +7,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,14 +15,11 @@ from pathlib import Path
 
 import pytest
 from hub_process import HubServer
+from other_clients import OLDEST, oldest_client, script_client
 
 HERE = Path(__file__).parent
 PYTHON_TOUR = HERE / "stock_tour.py"
 SCRIPT_TOUR = HERE / "stock_tour.mjs"
-# Installed once into the environment that runs the tests.
-CLIENTS = Path(sys.prefix) / "clients"
-OLDEST = "1.0.1"
-SCRIPT_CLIENT = "2.17.5"
 PYTHON_STOPS = [
     node.name
     for node in ast.parse(PYTHON_TOUR.read_text()).body
@@ -97,36 +93,6 @@ class Tours:
 def tours(people: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Tours:
     """The tours of this run."""
     return Tours(people, tmp_path_factory)
-
-
-def oldest_client() -> Path:
-    """The folder of the oldest supported release with what it needs, installed at the first use."""
-    folder = CLIENTS / f"huggingface_hub-{OLDEST}"
-    if not folder.is_dir():
-        draft = folder.with_name(f"{folder.name}.{os.getpid()}")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(draft)]
-        done = subprocess.run(
-            [*command, f"huggingface_hub=={OLDEST}"], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"huggingface_hub {OLDEST} cannot be installed here: {done.stderr[-500:]}")
-        draft.replace(folder)
-    return folder
-
-
-def script_client() -> Path:
-    """The folder whose node_modules holds the JavaScript client, installed at the first use."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("node and npm are not installed: the JavaScript client cannot be tried")
-    folder = CLIENTS / f"huggingface.js-{SCRIPT_CLIENT}"
-    if not (folder / "node_modules" / "@huggingface" / "hub").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-audit", "--no-fund", f"@huggingface/hub@{SCRIPT_CLIENT}"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"@huggingface/hub cannot be installed here: {done.stderr[-500:]}")
-    return folder
 
 
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "http"])
