@@ -1,10 +1,12 @@
 """Small requests per second: resolve HEAD, model info, tree; against nginx and a bare Litestar route.
 
-    python benchmarks/bench_metadata.py [--requests 3000] [--connections 16]
+    python benchmarks/bench_metadata.py [--requests 3000] [--connections 16] [--mlflow PYTHON]
 
 Needs `ab` (apt-get install apache2-utils) and nginx. A
 bare route on the same server is what the framework costs;
 the ratio to it is what the registry adds.
+`--mlflow` names the Python of an environment with mlflow:
+its registry, on SQLite, gives one registered model.
 """
 
 import argparse
@@ -12,9 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from bench_transfer import create
-from peers import Server, client, free_port, hub, nginx, workspace
+from peers import Server, client, free_port, hub, mlflow, nginx, workspace
 
 BARE = """
 import sys, uvicorn
@@ -50,6 +53,7 @@ def main() -> None:
     )
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--mlflow", type=Path, metavar="PYTHON")
     options = parser.parse_args()
     if shutil.which("ab") is None:
         sys.exit("This benchmark drives the servers with ab: apt-get install apache2-utils")
@@ -63,6 +67,8 @@ def main() -> None:
             compare(ours, plain, f"http://127.0.0.1:{port}/", repo, options)
         finally:
             bare.terminate()
+        if options.mlflow:
+            compare_mlflow(options.mlflow, folder / "mlflow", options)
 
 
 def compare(ours: Server, plain: Server, bare: str, repo: str, options: argparse.Namespace) -> None:
@@ -83,6 +89,15 @@ def compare(ours: Server, plain: Server, bare: str, repo: str, options: argparse
     for label, (url, method) in hub_urls.items():
         found = rate(url, options.requests, options.connections, method)
         print(f"{label:<26}{found:>12.0f}{found / reference:>8.2f}", flush=True)
+
+
+def compare_mlflow(python: Path, folder: Path, options: argparse.Namespace) -> None:
+    """Print how often MLflow's registry tells of a model."""
+    with mlflow(python, folder) as peer:
+        url = f"{peer.endpoint}/api/2.0/mlflow/registered-models/get?name=many"
+        # It answers slowly: a tenth of the requests is enough.
+        found = rate(url, max(options.requests // 10, 100), options.connections)
+        print(f"{'MLflow, registered model':<26}{found:>12.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,33 @@ def nginx(folder: Path) -> Generator[Server]:
         yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
+        process.wait()
+
+
+@contextmanager
+def mlflow(python: Path, folder: Path) -> Generator[Server]:
+    """Run MLflow's server (one worker, SQLite) from the environment of `python`, with the model `many`."""
+    folder.mkdir(parents=True)
+    port = free_port()
+    command = [str(python.absolute()), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder)]
+    with (folder / "mlflow.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *stores, "--workers", "1"], stdout=log, stderr=log, cwd=folder, start_new_session=True
+        )
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        _wait(f"{endpoint}/health", process)
+        model = urllib.request.Request(
+            f"{endpoint}/api/2.0/mlflow/registered-models/create",
+            data=b'{"name": "many"}',
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(model):
+            yield Server(endpoint, process.pid)
+    finally:
+        # Its workers outlive it when it alone is told to stop.
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
