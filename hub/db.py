@@ -123,6 +123,6 @@ def _begin(connection: Connection) -> None:
     if connection.get_execution_options().get("voxhub_writing", False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    # Straight to the driver: SQLAlchemy's way costs a short read a tenth of its time. This one cannot fail
+    # Straight to the driver, which takes 9 µs less (of 300 for `resolve`). This one cannot fail
     # for a lock or a disk; what takes the write lock must fail as SQLAlchemy's errors do.
     connection.connection.cursor().execute("BEGIN")
