@@ -1,7 +1,7 @@
 """The bytes of a SHA-256: a whole blob, or a Xet file put together from chunks of xorbs.
 
     Content ─┬─ whole      blobs: content/{aa}/{bb}/{sha256}
-             └─ xet_hash ── XetFile.terms ──> Xorb.record, blobs: xorbs/{aa}/{hash}
+             └─ xet_file ── XetFile.terms ──> Xorb.record, blobs: xorbs/{aa}/{hash}
 
 `Upload` says which repository may point to which content: a SHA-256 alone proves nothing, whoever commits
 a pointer must have sent the bytes to that repository, or have been able to read them.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from hub.blobs import Blobs, content_key, xorb_key
 from hub.db import insert_new, now
@@ -30,36 +30,37 @@ _UNPACKED = 64
 
 
 class ContentRecord(msgspec.Struct, frozen=True):
-    """Bytes that the hub holds; `xet_hash` is None for what has never come in by Xet."""
+    """Bytes that the hub holds; `xet_file` is the id of the XetFile to read them from when not `whole`."""
 
     sha256: bytes
     size: int
     whole: bool
-    xet_hash: bytes | None
+    xet_file: int | None
 
 
 # Built once: making a statement takes SQLAlchemy longer than running it takes SQLite.
-_FIND = select(Content.sha256, Content.size, Content.whole, Content.xet_hash).where(
+_FIND = select(Content.sha256, Content.size, Content.whole, Content.xet_file).where(
     Content.sha256 == bindparam("sha256")
+)
+_XET_HASHES = (
+    select(Upload.sha256, XetFile.hash)
+    .join(XetFile, XetFile.id == Upload.xet_file)
+    .where(Upload.repo_id == bindparam("repo_id"), Upload.sha256.in_(bindparam("sha256s", expanding=True)))
 )
 
 
 def find(db: Connection, sha256: bytes) -> ContentRecord | None:
     """Return where the bytes of a SHA-256 lie, whoever sent them."""
     row = db.execute(_FIND, {"sha256": sha256}).one_or_none()
-    return None if row is None else ContentRecord(row.sha256, row.size, row.whole, row.xet_hash)
+    return None if row is None else ContentRecord(row.sha256, row.size, row.whole, row.xet_file)
 
 
-def xet_hashes(db: Connection, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-    """Return {sha256: Xet hash} for those that can be read by Xet: what `tree` and `paths-info` show."""
+def xet_hashes(db: Connection, repo_id: int, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
+    """Return {sha256: Xet hash} for those that a repository got by Xet, and that can be read from it so."""
     found: dict[bytes, bytes] = {}
     for batch in _batches(sha256s):
-        rows = db.execute(
-            select(Content.sha256, Content.xet_hash).where(
-                Content.sha256.in_(batch), Content.xet_hash.is_not(None)
-            )
-        )
-        found.update((row.sha256, row.xet_hash) for row in rows if row.xet_hash is not None)
+        rows = db.execute(_XET_HASHES, {"repo_id": repo_id, "sha256s": batch})
+        found.update((row.sha256, row.hash) for row in rows)
     return found
 
 
@@ -80,17 +81,24 @@ def keep(db: Connection, blobs: Blobs, staged: Path, sha256: bytes, size: int) -
 
 def record_whole(db: Connection, sha256: bytes, size: int) -> None:
     """Write down that the blob of a SHA-256 is in the store."""
-    insert_new(db, Content, sha256=sha256, size=size, whole=True, xet_hash=None, created_at=now())
+    insert_new(db, Content, sha256=sha256, size=size, whole=True, xet_file=None, created_at=now())
 
 
-def record_xet(db: Connection, sha256: bytes, size: int, xet_hash: bytes) -> None:
+def record_xet(db: Connection, sha256: bytes, size: int, xet_file: int) -> None:
     """Write down that a Xet file has these bytes; what is held already stays as it is."""
-    insert_new(db, Content, sha256=sha256, size=size, whole=False, xet_hash=xet_hash, created_at=now())
+    insert_new(db, Content, sha256=sha256, size=size, whole=False, xet_file=xet_file, created_at=now())
 
 
-def allow(db: Connection, repo_id: int, sha256: bytes) -> bool:
-    """Let a repository commit pointers to bytes that are held; say whether it could not before."""
-    return insert_new(db, Upload, repo_id=repo_id, sha256=sha256, created_at=now())
+def allow(db: Connection, repo_id: int, sha256: bytes, xet_file: int | None = None) -> bool:
+    """Let a repository commit pointers to bytes that are held; say whether it could not before.
+
+    `xet_file` is the id of the XetFile that was described to it, or to whom it is copied from.
+    """
+    new = insert_new(db, Upload, repo_id=repo_id, sha256=sha256, xet_file=xet_file, created_at=now())
+    if not new and xet_file is not None:
+        upload = update(Upload).where(Upload.repo_id == repo_id, Upload.sha256 == sha256)
+        db.execute(upload.where(Upload.xet_file.is_(None)).values(xet_file=xet_file))
+    return new
 
 
 def allowed(db: Connection, repo_id: int, sha256: bytes) -> bool:
@@ -133,9 +141,9 @@ class ContentReader:
 
 def reader(db: Connection, record: ContentRecord, start: int = 0, end: int | None = None) -> ContentReader:
     """Collect what it takes to read the bytes `start` to `end` (exclusive) of a content."""
-    if record.whole or record.xet_hash is None:
+    if record.whole or record.xet_file is None:
         return ContentReader(record, [], {})
-    packed = db.execute(select(XetFile.terms).where(XetFile.hash == record.xet_hash)).scalar_one()
+    packed = db.execute(select(XetFile.terms).where(XetFile.id == record.xet_file)).scalar_one()
     terms = plans.unpack_terms(packed)
     return ContentReader(record, terms, packed_records(db, plans.xorbs_of(terms, start, end)))
 

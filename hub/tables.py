@@ -9,7 +9,7 @@
                        └─< Upload >── Content         large files it may point to
 
     Content      where the bytes of a SHA-256 lie: a whole blob, or an XetFile
-    XetFile      a list of chunk ranges in xorbs
+    XetFile      a list of chunk ranges in xorbs, as one namespace described it
     Xorb ─< XorbOwner     which namespaces own a copy, and so may build on it
          └< ChunkHint     chunks that clients ask for before they upload
 
@@ -181,23 +181,31 @@ class Content(Table):
     sha256: Mapped[bytes] = mapped_column(primary_key=True)
     size: Mapped[int]
     whole: Mapped[bool]  # lies in the store as one blob
-    xet_hash: Mapped[bytes | None] = mapped_column(ForeignKey("xet_file.hash"), index=True)
+    xet_file: Mapped[int | None] = mapped_column(ForeignKey("xet_file.id"), index=True)  # else: read this
     created_at: Mapped[datetime]
 
 
 class Upload(Table):
-    """A repository may commit pointers to these bytes: they were sent to it, or copied by a reader."""
+    """A repository may commit pointers to these bytes: they were sent to it, or copied by a reader.
+
+    `xet_file` is how they came to this very repository, if by Xet. What another did with the same bytes must
+    not show, not even in the hash by which Xet reads them.
+    """
 
     __tablename__ = "upload"
     __table_args__ = (Index("ix_upload_newest", "repo_id", "created_at"),)
     repo_id: Mapped[int] = mapped_column(ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True)
     sha256: Mapped[bytes] = mapped_column(ForeignKey("content.sha256"), primary_key=True, index=True)
+    xet_file: Mapped[int | None] = mapped_column(ForeignKey("xet_file.id"), index=True)
     created_at: Mapped[datetime]
 
 
 class XetFile(Table):
     __tablename__ = "xet_file"
-    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    __table_args__ = (Index("uq_xet_file_hash", "hash", "owner_id", unique=True),)
+    id: Mapped[int] = _id()
+    hash: Mapped[bytes]
+    owner_id: Mapped[int]  # the namespace; its files stay when it goes
     size: Mapped[int]
     sha256: Mapped[bytes]
     terms: Mapped[bytes]  # hub.xet.plans

@@ -189,33 +189,39 @@ def _git_objects() -> None:
 def _contents() -> None:
     op.create_table(
         "xet_file",
+        Column("id", Id, nullable=False),
         Column("hash", LargeBinary, nullable=False),
+        Column("owner_id", BigInteger, nullable=False),
         Column("size", BigInteger, nullable=False),
         Column("sha256", LargeBinary, nullable=False),
         Column("terms", LargeBinary, nullable=False),
         Column("created_at", Instant, nullable=False),
-        sa.PrimaryKeyConstraint("hash", name="pk_xet_file"),
+        sa.PrimaryKeyConstraint("id", name="pk_xet_file"),
     )
+    op.create_index("uq_xet_file_hash", "xet_file", ["hash", "owner_id"], unique=True)
     op.create_table(
         "content",
         Column("sha256", LargeBinary, nullable=False),
         Column("size", BigInteger, nullable=False),
         Column("whole", Boolean, nullable=False),
-        Column("xet_hash", LargeBinary),
+        Column("xet_file", Id),
         Column("created_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("sha256", name="pk_content"),
-        sa.ForeignKeyConstraint(["xet_hash"], ["xet_file.hash"], "fk_content_xet_hash"),
+        sa.ForeignKeyConstraint(["xet_file"], ["xet_file.id"], "fk_content_xet_file"),
     )
-    op.create_index("ix_content_xet_hash", "content", ["xet_hash"])
+    op.create_index("ix_content_xet_file", "content", ["xet_file"])
     op.create_table(
         "upload",
         Column("repo_id", Id, nullable=False),
         Column("sha256", LargeBinary, nullable=False),
+        Column("xet_file", Id),
         Column("created_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("repo_id", "sha256", name="pk_upload"),
         _of_repo("upload"),
         sa.ForeignKeyConstraint(["sha256"], ["content.sha256"], "fk_upload_sha256"),
+        sa.ForeignKeyConstraint(["xet_file"], ["xet_file.id"], "fk_upload_xet_file"),
     )
+    op.create_index("ix_upload_xet_file", "upload", ["xet_file"])
     op.create_index("ix_upload_sha256", "upload", ["sha256"])
     op.create_index("ix_upload_newest", "upload", ["repo_id", "created_at"])
 

@@ -215,7 +215,7 @@ def _write_blobs(
         db,
         Content,
         [
-            {"sha256": put.sha256, "size": put.size, "whole": True, "xet_hash": None, "created_at": moment}
+            {"sha256": put.sha256, "size": put.size, "whole": True, "xet_file": None, "created_at": moment}
             for put in puts
         ],
     )

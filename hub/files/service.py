@@ -28,6 +28,7 @@ class File(msgspec.Struct, frozen=True):
     commit: CommitRecord
     entry: Entry
     content: ContentRecord
+    xet: bytes | None
 
     @property
     def large(self) -> bool:
@@ -42,8 +43,7 @@ class File(msgspec.Struct, frozen=True):
     @property
     def xet_hash(self) -> str | None:
         """The name by which Xet clients read it, for large files that came by Xet."""
-        known = self.content.xet_hash
-        return to_wire(known) if self.large and known is not None else None
+        return None if self.xet is None else to_wire(self.xet)
 
 
 def find(db: Connection, repo: RepoRecord, revision: str, path: str) -> File:
@@ -64,7 +64,8 @@ def find(db: Connection, repo: RepoRecord, revision: str, path: str) -> File:
     content = contents.find(db, entry.sha256)
     if content is None:
         raise Unavailable(f"The hub has lost the content `{entry.sha256.hex()}`. Restore a backup.")
-    return File(repo, commit, entry, content)
+    xet = contents.xet_hashes(db, repo.id, [entry.sha256]) if entry.large_size is not None else {}
+    return File(repo, commit, entry, content, xet.get(entry.sha256))
 
 
 def folder(
@@ -98,7 +99,7 @@ def describe(
 ) -> list[TreeEntry]:
     """Tell of entries as `tree` and `paths-info` do; `expand` adds the commit that last changed each."""
     large = {entry.sha256 for entry in entries if entry.large_size is not None and entry.sha256 is not None}
-    xet = contents.xet_hashes(db, large)
+    xet = contents.xet_hashes(db, repo.id, large)
     told = [_told(entry, xet) for entry in entries]
     if expand:
         last = commits.last_commits(db, repo.id, commit, [entry.path for entry in entries])

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from hub.db import insert_new
 from hub.errors import NotFound
-from hub.tables import ChunkHint, Content, Upload, XetFile
+from hub.tables import ChunkHint, Upload, XetFile
 from hub.uploads import xorbs
 from hub.xet import plans
 from hub.xet.hashes import HASH_SIZE, to_wire
@@ -102,8 +102,7 @@ def _newest(db: Connection, repo_id: int) -> list[bytes]:
 def _newest_terms(db: Connection, repo_id: int) -> Iterator[bytes]:
     rows = db.execute(
         select(XetFile.terms)
-        .join(Content, Content.xet_hash == XetFile.hash)
-        .join(Upload, Upload.sha256 == Content.sha256)
+        .join(Upload, Upload.xet_file == XetFile.id)
         .where(Upload.repo_id == repo_id)
         .order_by(Upload.created_at.desc())
         .limit(_MAX_FILES)

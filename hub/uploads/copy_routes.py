@@ -72,10 +72,12 @@ def duplicate(
 
 def _copy(db: Connection, source: RepoRecord, target: RepoRecord, files: list[LargeFile]) -> list[FailedCopy]:
     asked = {each.sha256: bytes.fromhex(each.sha256) for each in files if _SHA256.fullmatch(each.sha256)}
-    held = select(Upload.sha256).where(Upload.repo_id == source.id, Upload.sha256.in_(asked.values()))
-    found = set(db.execute(held).scalars())
-    for sha256 in found:
-        contents.allow(db, target.id, sha256)
+    held = select(Upload.sha256, Upload.xet_file).where(
+        Upload.repo_id == source.id, Upload.sha256.in_(asked.values())
+    )
+    found = {row.sha256: row.xet_file for row in db.execute(held)}
+    for sha256, xet_file in found.items():
+        contents.allow(db, target.id, sha256, xet_file)
     missing = [each.sha256 for each in files if asked.get(each.sha256) not in found]
     return [FailedCopy(name, f"`{source.path}` has no large file `{name[:80]}`.") for name in missing]
 

@@ -8,7 +8,7 @@ from hub import contents
 from hub.auth.signatures import Signer
 from hub.errors import Forbidden, NotFound
 from hub.ranges import parse
-from hub.tables import Content, Upload, XetFile, Xorb
+from hub.tables import Upload, XetFile, Xorb
 from hub.uploads.access import DOWNLOAD_AGE_S, XetAccess, XorbRead, authorize
 from hub.xet import plans
 from hub.xet.hashes import from_wire, to_wire
@@ -23,8 +23,7 @@ def plan(db: Connection, repo_id: int, digest: bytes, header: str | None) -> pla
     """
     row = db.execute(
         select(XetFile.size, XetFile.terms)
-        .join(Content, Content.xet_hash == XetFile.hash)
-        .join(Upload, Upload.sha256 == Content.sha256)
+        .join(Upload, Upload.xet_file == XetFile.id)
         .where(XetFile.hash == digest, Upload.repo_id == repo_id)
     ).first()
     if row is None:
@@ -56,8 +55,10 @@ def readable(db: Connection, claims: XorbRead, header: str | None) -> tuple[int,
     authorize(db, claims.repo, claims.token, need="read")
     xorb = from_wire(claims.xorb)
     packed = db.execute(
-        select(XetFile.terms).where(XetFile.hash == from_wire(claims.file))
-    ).scalar_one_or_none()
+        select(XetFile.terms)
+        .join(Upload, Upload.xet_file == XetFile.id)
+        .where(XetFile.hash == from_wire(claims.file), Upload.repo_id == claims.repo)
+    ).scalar()
     stored = db.execute(select(Xorb.record).where(Xorb.hash == xorb)).scalar_one_or_none()
     if packed is None or stored is None:
         raise NotFound(f"There is no xorb `{claims.xorb}`.")

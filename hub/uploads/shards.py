@@ -76,10 +76,13 @@ def _prove_file(stores: Stores, namespace_id: int, file: FileInfo, progress: Pro
     terms = plans.unpack_terms(file.terms)
     with stores.database.reading() as db:
         records = XorbRecords(xorbs.owned(db, namespace_id, plans.xorbs_of(terms)))
-        known = db.execute(select(XetFile.sha256).where(XetFile.hash == file.hash)).scalar_one_or_none()
+        known = db.execute(
+            select(XetFile.sha256).where(XetFile.hash == file.hash, XetFile.owner_id == namespace_id)
+        ).scalar_one_or_none()
     limit = stores.settings.max_file_size
     if known is not None and file.sha256 in (None, known.hex()):
-        # Sent again, after an answer that was lost or by another: what it takes to own it, without decoding.
+        # Sent again, after an answer that was lost or for another repository: not decoded again. Only what
+        # this namespace sent: how long it takes must not show what others have.
         verified = VerifiedFile(file.hash, check_file(file, records, max_size=limit), known.hex())
     else:
         verified = verify_file(file, records, contents.xorb_reader(stores.blobs), progress, max_size=limit)
@@ -91,17 +94,20 @@ def register(db: Connection, repo: RepoRecord, proved: list[ProvedFile]) -> bool
     new = False
     for each in proved:
         sha256 = bytes.fromhex(each.file.sha256)
-        if contents.find(db, sha256) is None:
-            insert_new(
-                db,
-                XetFile,
-                hash=each.file.hash,
-                size=each.file.size,
-                sha256=sha256,
-                terms=each.terms,
-                created_at=now(),
-            )
-            contents.record_xet(db, sha256, each.file.size, each.file.hash)
-        new |= contents.allow(db, repo.id, sha256)
+        insert_new(
+            db,
+            XetFile,
+            hash=each.file.hash,
+            owner_id=repo.owner_id,
+            size=each.file.size,
+            sha256=sha256,
+            terms=each.terms,
+            created_at=now(),
+        )
+        file = db.execute(
+            select(XetFile.id).where(XetFile.hash == each.file.hash, XetFile.owner_id == repo.owner_id)
+        ).scalar_one()
+        contents.record_xet(db, sha256, each.file.size, file)
+        new |= contents.allow(db, repo.id, sha256, file)
         chunks.remember(db, repo.owner_id, each.hints)
     return new

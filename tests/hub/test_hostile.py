@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hub_in_process import Hub, file
+from hub_in_process import Hub, file, large
 from sqlalchemy import update
 from uploading import batch, sha256, upload, xet_store
 from xet_builder import build_upload
@@ -115,3 +115,40 @@ def test_metrics_do_not_show_whether_another_has_the_same_bytes(hub: Hub, *, hel
     for door in ("lfs", "xet"):
         name = f'voxhub_stored_bytes_total{{door="{door}"}}'
         assert after[name] - before.get(name, 0) >= len(content) // 2
+
+
+@pytest.mark.parametrize("door", ["lfs", "xet"])
+@pytest.mark.parametrize(
+    "held", ["by nobody", "by lfs", "by xet", "by xet in other xorbs", "in other chunks"]
+)
+def test_what_others_did_with_the_same_bytes_does_not_show(hub: Hub, held: str, door: str) -> None:
+    content = bytes(range(256)) * 3000
+    mine, hidden = hub.new_repo("mine", namespace="lab"), hub.new_repo("hidden", private=True)
+    built = build_upload(content, chunk_size=60_000, chunks_per_xorb=5)
+    match held:
+        case "by lfs":
+            upload(hub, hidden, content)
+        case "by xet":
+            xet_store(hub, hidden).put(built)
+        case "by xet in other xorbs":
+            xet_store(hub, hidden).put(build_upload(content, chunk_size=60_000, chunks_per_xorb=3))
+        case "in other chunks":
+            xet_store(hub, hidden).put(build_upload(content, chunk_size=50_000))
+        case _:
+            pass
+
+    if door == "lfs":
+        upload(hub, mine, content)
+    else:
+        xet_store(hub, mine).put(built)
+    assert hub.commit("models/lab/mine", large("w.bin", sha256(content))).status_code == 200
+
+    shown = hub.get("/lab/mine/resolve/main/w.bin")
+    tree = hub.post("/api/models/lab/mine/paths-info/main", json={"paths": ["w.bin"]}).json()[0]
+    plan = xet_store(hub, mine).read(built.file_hash)
+    assert shown.content == content
+    assert (
+        shown.headers.get("x-xet-hash") == tree.get("xetHash") == (built.file_hash if door == "xet" else None)
+    )
+    assert plan.status_code == (200 if door == "xet" else 404)
+    assert door == "lfs" or set(plan.json()["xorbs"]) == set(built.xorbs)

@@ -223,7 +223,7 @@ def test_a_namespace_that_sends_a_known_xorb_may_use_it(hub: Hub, store: XetStor
     xet_store(hub, mine, user="bob").put(built)
 
     changed = {key: value for key, value in state(hub).items() if before.get(key) != value}
-    assert set(changed) == {"xorb_owner", "upload", "chunk_hint"}
+    assert set(changed) == {"xorb_owner", "xet_file", "upload", "chunk_hint"}
 
 
 def test_a_read_token_may_not_write(hub: Hub, repo: RepoRecord) -> None:
@@ -341,7 +341,7 @@ def test_a_stored_byte_that_rotted_is_an_outage_and_no_file(hub: Hub, store: Xet
         stored_bytes(hub, built.sha256)
 
 
-def test_content_rows_name_what_they_are(hub: Hub, store: XetStore) -> None:
+def test_content_rows_name_what_they_are(hub: Hub, repo: RepoRecord, store: XetStore) -> None:
     built = build_upload(CONTENT)
     store.put(built)
 
@@ -349,7 +349,7 @@ def test_content_rows_name_what_they_are(hub: Hub, store: XetStore) -> None:
         row = db.execute(
             Content.__table__.select().where(Content.sha256 == bytes.fromhex(built.sha256))
         ).one()
-        shown = contents.xet_hashes(db, [bytes.fromhex(built.sha256), bytes(32)])
+        shown = contents.xet_hashes(db, repo.id, [bytes.fromhex(built.sha256), bytes(32)])
 
     assert (row.size, row.whole) == (len(CONTENT), False)
     assert list(shown) == [bytes.fromhex(built.sha256)]
