@@ -15,8 +15,9 @@ T = TypeVar("T")
 BATCH = 2 * 1024 * 1024
 # Apart from the event loop's own few threads: those also finish uploads, which waits for the disk.
 _WRITERS = ThreadPoolExecutor(16, "body")
-# What must not keep the others waiting: a shard of many gigabytes is verified for minutes.
+# What must not keep the others waiting: a xorb takes a second, a shard of many gigabytes is proved for minutes.
 _VERIFIERS = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "verify")
+_PROVERS = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "prove")
 
 
 class Hash(Protocol):
@@ -97,13 +98,13 @@ async def _pieces(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
 
 
 async def verifying(work: Callable[[], T]) -> T:
-    """Run what takes a processor for long, a few at a time."""
-    return await asyncio.wrap_future(submit(work))
+    """Run what takes a processor for a moment, a few at a time."""
+    return await asyncio.wrap_future(_VERIFIERS.submit(work))
 
 
-def submit(work: Callable[[], T]) -> Future[T]:
-    """Start such work without waiting for it."""
-    return _VERIFIERS.submit(work)
+def proving(work: Callable[[], T]) -> Future[T]:
+    """Start what may take a processor for minutes, without waiting for it."""
+    return _PROVERS.submit(work)
 
 
 def _check_announced(request: Request[Any, Any, Any], what: str, limit: int, *, exact: bool) -> None:

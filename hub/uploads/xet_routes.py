@@ -30,7 +30,7 @@ from hub.errors import Forbidden, HubError
 from hub.repos.service import RepoRecord
 from hub.uploads import access, chunks, reconstruction, shards, xorbs
 from hub.uploads.access import XetAccess, XorbRead
-from hub.uploads.bodies import file_sink, receive, submit, verifying
+from hub.uploads.bodies import file_sink, proving, receive, verifying
 from hub.uploads.schemas import (
     Committing,
     Refused,
@@ -130,7 +130,7 @@ async def put_shard(
 ) -> ShardStored:
     """Register the files that a shard describes, once all of it is proved. Answers when that is done."""
     registering = await _receive_shard(call, request, store)
-    return ShardStored(1 if await verifying(registering.run) else 0)
+    return ShardStored(1 if await asyncio.wrap_future(proving(registering.run)) else 0)
 
 
 @post("/shards", status_code=200, request_max_body_size=None, tags=TAGS)
@@ -143,7 +143,7 @@ async def put_shard_v2(
     """
     registering = await _receive_shard(call, request, store)
     # It goes on when the client leaves, which then finds its files registered when it comes back.
-    running = asyncio.wrap_future(submit(registering.run))
+    running = asyncio.wrap_future(proving(registering.run))
     await asyncio.wait([running], timeout=PATIENCE_S)
     if running.done():
         running.result()

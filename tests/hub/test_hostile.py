@@ -1,5 +1,6 @@
 """What strangers, curious members of other labs and careless clients send, and what it must not do."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from xet_builder import build_upload
 
 from hub.db import POOL_SIZE, now
 from hub.tables import Repo, Token
-from hub.uploads import lfs
+from hub.uploads import bodies, lfs
 
 
 @pytest.mark.parametrize("character", ["%1b", "%0b", "%7f", "%0d%0a", "%00"])
@@ -152,3 +153,17 @@ def test_what_others_did_with_the_same_bytes_does_not_show(hub: Hub, held: str, 
     )
     assert plan.status_code == (200 if door == "xet" else 404)
     assert door == "lfs" or set(plan.json()["xorbs"]) == set(built.xorbs)
+
+
+def test_long_shards_do_not_keep_xorbs_waiting(hub: Hub) -> None:
+    store = xet_store(hub, hub.new_repo("open"))
+    built = build_upload(bytes(range(256)) * 100)
+    released = threading.Event()
+    long = [bodies.proving(released.wait) for _ in range(100)]
+    try:
+        for name, content in built.xorbs.items():
+            sent = ThreadPoolExecutor(1).submit(store.put_xorb, name, content)
+            assert sent.result(timeout=10).status_code == 200
+    finally:
+        released.set()
+    assert all(each.result() for each in long)
