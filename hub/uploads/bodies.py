@@ -15,7 +15,7 @@ T = TypeVar("T")
 BATCH = 2 * 1024 * 1024
 # Apart from the event loop's own few threads: those also finish uploads, which waits for the disk.
 _WRITERS = ThreadPoolExecutor(16, "body")
-# What must not keep the others waiting: a xorb takes a second, a shard of many gigabytes is proved for minutes.
+# What must not keep the others waiting: a xorb takes a second, a shard of many gigabytes minutes.
 _VERIFIERS = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "verify")
 _PROVERS = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "prove")
 
