@@ -6,7 +6,7 @@ from typing import Annotated
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromQuery, QueryParameter
 from sqlalchemy import Connection
 
 from hub import wire
@@ -35,9 +35,6 @@ class HistoryController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50,
         p: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0,
         cursor: FromQuery[str | None] = None,
@@ -46,7 +43,6 @@ class HistoryController(Controller):
 
         The next page is at the `Link` header; `p` numbers pages too, but shifts when commits come in between.
         """
-        del namespace, name, revision
         asked = call.request.query_params
         formatted = "formatted" in (*asked.getall("expand[]", []), *asked.getall("expand", []))
         with call.reading() as db:
@@ -66,16 +62,12 @@ class HistoryController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         diff: FromQuery[bool] = False,
     ) -> Comparison:
         """Compare two revisions, `base..head`: which files were added, modified, deleted or renamed.
 
         With `diff=true` small text files come with a unified diff.
         """
-        del namespace, name, revision
         base, dots, head = call.revision.partition("..")
         if not (base and dots and head):
             raise BadRequest(f"`{paths.shown(call.revision)}` names one revision; give two, `base..head`.")

@@ -2,7 +2,7 @@
 
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody
 
 from hub.auth import service as auth
 from hub.call import Call
@@ -21,12 +21,9 @@ class RefController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
         include_prs: FromQuery[bool] = False,
     ) -> Refs:
         """List branches and tags with the commits that they point to."""
-        del namespace, name
         with call.reading() as db:
             found = refs.every(db, call.repo(db).id)
         return Refs(
@@ -40,13 +37,9 @@ class RefController(Controller):
     def create_branch(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         data: JSONBody[NewBranch],
     ) -> dict[str, bool]:
         """Create a branch from main's head, or from `startingPoint`; 409 when it exists."""
-        del namespace, name, revision
         with call.writing() as db:
             repo = call.repo(db, need="write")
             actor = auth.writer(call.actor(db))
@@ -57,12 +50,8 @@ class RefController(Controller):
     def delete_branch(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
     ) -> dict[str, bool]:
         """Delete a branch; main cannot be deleted."""
-        del namespace, name, revision
         with call.writing() as db:
             refs.delete_branch(db, call.repo(db, need="write").id, call.revision)
         return {"success": True}
@@ -71,13 +60,9 @@ class RefController(Controller):
     def create_tag(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         data: JSONBody[NewTag],
     ) -> dict[str, bool]:
         """Tag a revision; 409 when the tag exists. Tags are lightweight: a message is not kept."""
-        del namespace, name, revision
         with call.writing() as db:
             refs.create_tag(db, call.repo(db, need="write").id, data.tag, call.revision)
         return {"success": True}
@@ -86,12 +71,8 @@ class RefController(Controller):
     def delete_tag(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
     ) -> dict[str, bool]:
         """Delete a tag; the path names it where others name a revision."""
-        del namespace, name, revision
         with call.writing() as db:
             refs.delete_tag(db, call.repo(db, need="write").id, call.revision)
         return {"success": True}
@@ -100,13 +81,9 @@ class RefController(Controller):
     def squash(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         data: JSONBody[Squash],
     ) -> RefItem:
         """Replace the history of a branch by one commit with the same files. This cannot be undone."""
-        del namespace, name, revision
         with call.writing() as db:
             repo = call.repo(db, need="write")
             actor = auth.writer(call.actor(db))

@@ -8,7 +8,7 @@ from typing import Any
 
 from litestar import Controller, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody
 
 from hub.auth import service as auth
 from hub.call import Call
@@ -42,9 +42,6 @@ class CommitController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         data: JSONBody[PreuploadRequest],
         create_pr: FromQuery[bool] = False,
     ) -> PreuploadReply:
@@ -52,7 +49,6 @@ class CommitController(Controller):
 
         The .gitattributes of the revision and a limit of 10 MiB decide; .gitignore says what to leave out.
         """
-        del namespace, name, revision
         with call.reading() as db:
             repo = call.repo(db, need="read" if create_pr else "write")
             auth.signed_in(call.actor(db))
@@ -69,9 +65,6 @@ class CommitController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         create_pr: FromQuery[bool] = False,
     ) -> CommitReply:
         """Add a commit to a branch: newline-delimited JSON, a header line, then one line for each operation.
@@ -79,7 +72,6 @@ class CommitController(Controller):
         Operations apply in order. With `parentCommit` the answer is 412 when the branch has moved; without
         it, they apply to whatever its newest commit is. 200 means that the commit is on the disk.
         """
-        del namespace, name, revision
         if create_pr:
             raise Unsupported(
                 "Pull requests are not there yet; commit to a branch (`create_branch`) instead."

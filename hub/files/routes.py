@@ -36,9 +36,6 @@ _READ = [HttpMethod.GET, HttpMethod.HEAD]
 @route("/{namespace:str}/{name:str}/resolve/{revision:str}/{path:path}", http_method=_READ, tags=["Files"])
 async def resolve(
     call: NamedDependency[Call],
-    namespace: FromPath[str],
-    name: FromPath[str],
-    revision: FromPath[str],
     path: FromPath[str],
 ) -> Response[Any]:
     """Give a file of a branch, tag or commit: all of it, or one range.
@@ -46,7 +43,6 @@ async def resolve(
     `ETag` is the SHA-256 of a large file and the git id of any other; `X-Repo-Commit` the commit that the
     revision stands for. `If-None-Match` and `If-Range` are honoured.
     """
-    del namespace, name, revision
     found = await _resolved(call, path.lstrip("/"))
     # The store may take its time for the first bytes: not in one of the few threads of short reads.
     return await asyncio.to_thread(_sent, call, found) if isinstance(found, _Download) else found
@@ -104,13 +100,9 @@ def _sent(call: Call, found: _Download) -> Response[Any]:
 )
 def raw(
     call: NamedDependency[Call],
-    namespace: FromPath[str],
-    name: FromPath[str],
-    revision: FromPath[str],
     path: FromPath[str],
 ) -> Response[Any]:
     """Give a file as git holds it: for a large one, its pointer."""
-    del namespace, name, revision
     request = call.request
     with call.reading() as db:
         file = files.find(db, call.repo(db), call.revision, path.lstrip("/"))
@@ -138,15 +130,12 @@ class TreeController(Controller):
     path = "/{namespace:str}/{name:str}"
     tags = ("Files",)
 
-    @get("/tree/{revision:str}")
-    @short_read
+    # Not a short read: expanding walks the history.
+    @get("/tree/{revision:str}", sync_to_thread=True)
     def root(
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         recursive: FromQuery[bool] = False,
         expand: FromQuery[bool] = False,
         limit: FromQuery[int | None] = None,
@@ -156,19 +145,14 @@ class TreeController(Controller):
 
         `expand` adds the last commit of each. `Link: <…>; rel="next"` leads to the next page.
         """
-        del namespace, name, revision
         return _listed(call, "", recursive=recursive, expand=expand, limit=limit, cursor=cursor)
 
     # Litestar wraps a synchronous handler once for each path, and then cannot call it: hence two.
-    @get("/tree/{revision:str}/{path:path}")
-    @short_read
+    @get("/tree/{revision:str}/{path:path}", sync_to_thread=True)
     def folder(
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         path: FromPath[str],
         recursive: FromQuery[bool] = False,
         expand: FromQuery[bool] = False,
@@ -176,23 +160,18 @@ class TreeController(Controller):
         cursor: FromQuery[str | None] = None,
     ) -> Response[list[TreeEntry]]:
         """List a folder of a revision, in the same way."""
-        del namespace, name, revision
         return _listed(call, path.strip("/"), recursive=recursive, expand=expand, limit=limit, cursor=cursor)
 
     @post("/paths-info/{revision:str}", status_code=200, sync_to_thread=True)
     def paths_info(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         body: RawBody,
     ) -> list[TreeEntry]:
         """Tell of the files and folders at some paths, and nothing of those that do not exist.
 
         The body is a form (`paths=a&paths=b&expand=true`) or JSON (`{"paths": ["a", "b"], "expand": true}`).
         """
-        del namespace, name, revision
         asked = _asked(call.request.headers.get("content-type", ""), body)
         with call.reading() as db:
             repo = call.repo(db)

@@ -2,7 +2,7 @@
 
 from litestar import Controller, Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody
 
 from hub.auth import service as auth
 from hub.call import Call, short_read
@@ -124,14 +124,11 @@ class RepoController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
         blobs: FromQuery[bool] = False,
         securityStatus: FromQuery[bool] = False,  # noqa: N803 - as clients spell it
         expand: FromQuery[list[str] | None] = None,
     ) -> RepoInfo:
         """Tell what is known of a repository; with `expand`, only these properties."""
-        del namespace, name
         return _told(call, "HEAD", blobs=blobs, security=securityStatus, expand=expand)
 
     @get("/revision/{revision:str}")
@@ -140,27 +137,20 @@ class RepoController(Controller):
         self,
         *,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
-        revision: FromPath[str],
         blobs: FromQuery[bool] = False,
         securityStatus: FromQuery[bool] = False,  # noqa: N803 - as clients spell it
         expand: FromQuery[list[str] | None] = None,
     ) -> RepoInfo:
         """Tell what is known of a repository at a branch, tag or commit."""
-        del namespace, name, revision
         return _told(call, call.revision, blobs=blobs, security=securityStatus, expand=expand)
 
     @put("/settings", sync_to_thread=True)
     def settings(
         self,
         call: NamedDependency[Call],
-        namespace: FromPath[str],
-        name: FromPath[str],
         data: JSONBody[NewSettings],
     ) -> Settings:
         """Change the visibility of a repository."""
-        del namespace, name
         private = _private(data.visibility, private=data.private)
         if data.gated not in {None, False}:
             raise Unsupported(
@@ -175,20 +165,20 @@ class RepoController(Controller):
 
     @get("/auth-check", sync_to_thread=True)
     def may_read(
-        self, call: NamedDependency[Call], namespace: FromPath[str], name: FromPath[str]
+        self,
+        call: NamedDependency[Call],
     ) -> dict[str, bool]:
         """Answer 200 when the caller may read the repository."""
-        del namespace, name
         with call.reading() as db:
             call.repo(db)
         return {"success": True}
 
     @get("/auth-check/write", sync_to_thread=True)
     def may_write(
-        self, call: NamedDependency[Call], namespace: FromPath[str], name: FromPath[str]
+        self,
+        call: NamedDependency[Call],
     ) -> dict[str, bool]:
         """Answer 200 when the caller may write to the repository."""
-        del namespace, name
         with call.reading() as db:
             call.repo(db, need="write")
         return {"success": True}

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from litestar import post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import Connection, select
 
@@ -57,9 +57,7 @@ class CopiesReply(msgspec.Struct, frozen=True):
 @post(
     "/{namespace:str}/{name:str}/lfs-files/duplicate", status_code=200, sync_to_thread=True, tags=["Git LFS"]
 )
-def duplicate(
-    call: NamedDependency[Call], namespace: FromPath[str], name: FromPath[str], data: JSONBody[Copies]
-) -> CopiesReply:
+def duplicate(call: NamedDependency[Call], data: JSONBody[Copies]) -> CopiesReply:
     """Let another repository commit pointers to large files of this one, which you must be able to read."""
     if len(data.files) > MAX_FILES:
         raise BadRequest(f"At most {MAX_FILES} files at once, got {len(data.files)}.")

@@ -34,7 +34,8 @@ T = TypeVar("T")
     media_type=LFS_JSON,
 )
 def batch(
-    call: NamedDependency[Call], body: RawBody, namespace: FromPath[str], name: FromPath[str]
+    call: NamedDependency[Call],
+    body: RawBody,
 ) -> Response[bytes]:
     """Say for each object where to send it, or where to get it; nothing for those that are there already.
 
@@ -65,7 +66,7 @@ def batch(
     sync_to_thread=False,
     tags=["Git LFS"],
 )
-def locks(call: NamedDependency[Call], namespace: FromPath[str], name: FromPath[str]) -> None:
+def locks() -> None:
     """Answer 501: there are no locks, and git-lfs goes on without them."""
     message = "This hub has no file locks; branches move by compare-and-swap instead."
     raise Unsupported(message, extra={"message": message})

@@ -58,7 +58,7 @@ PATIENCE_S = 1
 
 @get("/{namespace:str}/{name:str}/xet-read-token/{revision:str}", sync_to_thread=True, tags=TAGS)
 def read_token(
-    call: NamedDependency[Call], namespace: FromPath[str], name: FromPath[str], revision: FromPath[str]
+    call: NamedDependency[Call],
 ) -> Response[XetConnection]:
     """Give a token for reading the repository's files by Xet; without signing in for public ones."""
     return _token(call, write=False)
@@ -66,7 +66,7 @@ def read_token(
 
 @get("/{namespace:str}/{name:str}/xet-write-token/{revision:str}", sync_to_thread=True, tags=TAGS)
 def write_token(
-    call: NamedDependency[Call], namespace: FromPath[str], name: FromPath[str], revision: FromPath[str]
+    call: NamedDependency[Call],
 ) -> Response[XetConnection]:
     """Give a token for sending files to the repository by Xet. It may read, too."""
     return _token(call, write=True)
@@ -93,7 +93,6 @@ async def put_xorb(
     call: NamedDependency[Call],
     request: Request[Any, Any, Any],
     store: FromPath[str],
-    prefix: FromPath[str],
     xorb: FromPath[str],
 ) -> XorbStored:
     """Send a xorb. Every chunk is decompressed and hashed before it is kept."""
@@ -113,9 +112,7 @@ async def put_xorb(
 
 
 @route("/xorbs/{prefix:str}/{xorb:str}", http_method=[HttpMethod.HEAD], sync_to_thread=True, tags=TAGS)
-def head_xorb(
-    call: NamedDependency[Call], store: FromPath[str], prefix: FromPath[str], xorb: FromPath[str]
-) -> Response[Any]:
+def head_xorb(call: NamedDependency[Call], store: FromPath[str], xorb: FromPath[str]) -> Response[Any]:
     """Say whether the namespace has a xorb, and how many bytes it takes."""
     digest = xorbs.read_hash(xorb, "xorb")
     with call.reading() as db:
@@ -207,9 +204,7 @@ def _line(event: ShardEvent) -> bytes:
     sync_to_thread=True,
     tags=TAGS,
 )
-def find_chunk(
-    call: NamedDependency[Call], store: FromPath[str], prefix: FromPath[str], chunk: FromPath[str]
-) -> Response[bytes]:
+def find_chunk(call: NamedDependency[Call], store: FromPath[str], chunk: FromPath[str]) -> Response[bytes]:
     """Answer a chunk query with a shard of xorbs that need not be sent again; 404 when there are none."""
     digest = xorbs.read_hash(chunk, "chunk")
     with call.reading() as db:
@@ -259,7 +254,6 @@ def _plan(
 def get_xorb(
     call: NamedDependency[Call],
     request: Request[Any, Any, Any],
-    store: FromPath[str],
     xorb: FromPath[str],
     signature: FromQuery[str],
 ) -> Response[Any]:
