@@ -17,7 +17,7 @@ from hub.errors import BadRequest, Forbidden, NotFound, RepoNotFound, Unauthoriz
 from hub.repos.service import Need, RepoRecord
 from hub.uploads import access, lfs, parts
 from hub.uploads.access import LfsDownload, LfsUpload
-from hub.uploads.bodies import file_sink, receive
+from hub.uploads.bodies import file_sink, proving, receive
 from hub.uploads.schemas import BatchRequest, Completion, LfsAction, LfsObject
 from hub.uploads.sending import send
 
@@ -118,8 +118,8 @@ def verify(call: NamedDependency[Call], body: RawBody, oid: FromPath[str], signa
         lfs.verify(db, access.authorize(db, claims.repo, claims.token, need="write"), wanted)
 
 
-@post(SIGNED, status_code=200, sync_to_thread=True, tags=["Git LFS"])
-def complete(
+@post(SIGNED, status_code=200, tags=["Git LFS"])
+async def complete(
     call: NamedDependency[Call], body: RawBody, oid: FromPath[str], signature: FromQuery[str]
 ) -> dict[str, str]:
     """End an upload in parts: they are put together, and their SHA-256 and size are checked."""
@@ -127,11 +127,15 @@ def complete(
     completion = _decode(body, Completion)
     if not claims.upload:
         raise BadRequest("This upload is not in parts: PUT the object to this URL.")
+    await asyncio.wrap_future(proving(lambda: _complete(call, claims, completion)))
+    return {"oid": oid}
+
+
+def _complete(call: Call, claims: LfsUpload, completion: Completion) -> None:
     # A client that lost our answer asks again.
     if not lfs.admit(call.stores, claims):
         with parts.completed(call.staging, claims, completion) as (path, sha256):
             lfs.store(call.stores, claims, path, sha256)
-    return {"oid": oid}
 
 
 @route(SIGNED, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True, tags=["Git LFS"])
