@@ -67,15 +67,7 @@ def test_the_second_version_improves_every_class_on_the_same_images(name: str) -
 
 
 @pytest.mark.xdist_group("torch")
-@pytest.mark.parametrize(
-    "folder",
-    [
-        *FOLDERS[:2],
-        pytest.param(FOLDERS[2], marks=pytest.mark.slow),
-        pytest.param(FOLDERS[3], marks=pytest.mark.slow),
-    ],
-    ids=lambda folder: folder.name,
-)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_weights_reproduce_their_metrics_on_a_held_out_image(folder: Path) -> None:
     from registry_client.folder import load_folder
     from training.demo.measure import held_out_dice

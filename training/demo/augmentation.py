@@ -42,6 +42,27 @@ class Frame(msgspec.Struct, frozen=True):
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
 
+class Contrast(msgspec.Struct, frozen=True):
+    """How far the brightness of images may differ; each a range, or the largest deviation.
+
+    grey: mean of grey matter where white matter is 1. power: exponent on the template's own contrast.
+    bias: deviation of the logarithm of the bias field. gamma: exponent on the whole image.
+    gain: white matter in the image that is drawn.
+    """
+
+    grey: tuple[float, float]
+    power: tuple[float, float]
+    bias: float
+    gamma: tuple[float, float]
+    gain: tuple[float, float]
+
+
+WIDE = Contrast(grey=(0.62, 0.88), power=(0.8, 1.5), bias=0.22, gamma=(0.8, 1.25), gain=(0.6, 1.0))
+"""For shapes: whatever the scanner made of it, the brain has the form of a brain."""
+USUAL = Contrast(grey=(0.7, 0.82), power=(0.95, 1.3), bias=0.07, gamma=(0.93, 1.07), gain=(0.82, 0.97))
+"""For tissue: a good T1 without strong shading. Wider, a bias field exceeds the contrast to be seen."""
+
+
 class Drawn(msgspec.Struct, frozen=True):
     """An image (X, Y, Z) float32 >= 0 with white matter at 0.5 to 1.1, and its labels, both uint8.
 
@@ -53,7 +74,7 @@ class Drawn(msgspec.Struct, frozen=True):
     brain: Tensor
 
 
-def draw(template: Template, frame: Frame, seed: Sequence[int]) -> Drawn:
+def draw(template: Template, frame: Frame, seed: Sequence[int], contrast: Contrast = WIDE) -> Drawn:
     """Draw the image of a seed; equal seeds give equal images on every machine."""
     rng = np.random.default_rng(list(seed))
     points = _warp(rng, frame)
@@ -70,9 +91,9 @@ def draw(template: Template, frame: Frame, seed: Sequence[int]) -> Drawn:
     if painted:
         own = label
         label = values[(chances * _anatomy(rng, frame)).argmax(0)]
-        image = _paint(rng, t1, own, label)
+        image = _paint(rng, t1, own, label, contrast)
     else:
-        image = _contrast(rng, t1)
+        image = _power(rng, t1, contrast)
     tissue = torch.where(inside, label, torch.tensor(BACKGROUND))
     if stripped:
         image = torch.where(inside, image, torch.tensor(0.0))
@@ -80,7 +101,7 @@ def draw(template: Template, frame: Frame, seed: Sequence[int]) -> Drawn:
         head, around = _head(rng, frame, points, distance)
         image = torch.where(inside, image, around)
         tissue = torch.where(head & ~inside, torch.tensor(OTHER), tissue)
-    image = _acquire(rng, frame, image)
+    image = _acquire(rng, frame, image, contrast)
     return Drawn(image, tissue.to(torch.uint8), inside.to(torch.uint8))
 
 
@@ -130,13 +151,13 @@ def _anatomy(rng: Generator, frame: Frame) -> Tensor:
     return factors * torch.from_numpy(favour.astype(np.float32))[:, None, None, None]
 
 
-def _paint(rng: Generator, t1: Tensor, own: Tensor, label: Tensor) -> Tensor:
+def _paint(rng: Generator, t1: Tensor, own: Tensor, label: Tensor, contrast: Contrast) -> Tensor:
     """Give every tissue a random T1 mean, and keep some of the template's detail within it.
 
     own: the template's labels. Where `label` differs, the detail is left out: it would paint the old
         tissue back, and the label would be wrong for what is seen.
     """
-    grey = rng.uniform(0.62, 0.88)
+    grey = rng.uniform(*contrast.grey)
     csf = rng.uniform(0.08, grey - 0.25)
     usual = torch.tensor([0.0, GREY_VALUE, WHITE_VALUE, CSF_VALUE])[own]
     means = torch.tensor([0.0, grey, 1.0, csf])[label]
@@ -144,10 +165,10 @@ def _paint(rng: Generator, t1: Tensor, own: Tensor, label: Tensor) -> Tensor:
     return (means + torch.where(own == label, detail, torch.tensor(0.0))).clamp_min(0)
 
 
-def _contrast(rng: Generator, t1: Tensor) -> Tensor:
+def _power(rng: Generator, t1: Tensor, contrast: Contrast) -> Tensor:
     """Change the contrast of the template's T1, white matter staying at 1."""
     image = (t1 / WHITE_VALUE).clamp_min(0)
-    return image ** float(rng.uniform(0.8, 1.5))
+    return image ** float(rng.uniform(*contrast.power))
 
 
 def _head(rng: Generator, frame: Frame, points: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
@@ -195,22 +216,22 @@ def _texture(rng: Generator, frame: Frame) -> Tensor:
     return values[torch.bucketize(field, edges)]
 
 
-def _acquire(rng: Generator, frame: Frame, image: Tensor) -> Tensor:
+def _acquire(rng: Generator, frame: Frame, image: Tensor, contrast: Contrast) -> Tensor:
     """Imitate the scanner: blur, bias field, gamma, Rician noise, gain."""
     image = _blur(image, float(rng.uniform(0.0, 0.9)) / frame.spacing)
     if rng.random() < 0.25:
         image = _thicken(
             image, axis=int(rng.integers(3)), factor=float(rng.uniform(1.2, 2.2)) / frame.spacing
         )
-    image = image * (float(rng.uniform(0, 0.22)) * _noise(rng, frame, step=75.0)).exp()
-    image = image.clamp_min(0) ** float(rng.uniform(0.8, 1.25))
+    image = image * (float(rng.uniform(0, contrast.bias)) * _noise(rng, frame, step=75.0)).exp()
+    image = image.clamp_min(0) ** float(rng.uniform(*contrast.gamma))
     deviation = float(rng.uniform(0, 0.06))
     real, imaginary = (
         torch.from_numpy(rng.standard_normal(frame.shape, dtype=np.float32)) * deviation for _ in range(2)
     )
     noisy = ((image + real) ** 2 + imaginary**2).sqrt()
     masked = rng.random() < 0.5
-    gain = float(rng.uniform(0.6, 1.0))
+    gain = float(rng.uniform(*contrast.gain))
     return gain * (torch.where(image > 0.01, noisy, torch.tensor(0.0)) if masked else noisy)
 
 

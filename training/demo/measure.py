@@ -45,7 +45,7 @@ def held_out_dice(
     model: nn.Module, manifest: Manifest, recipe: Recipe, seed: tuple[int, int]
 ) -> dict[str, float]:
     """Draw the whole head of a seed, label it as a user would, and compare; Dice by class name."""
-    drawn = draw(mni152(), recipe.held_out, seed)
+    drawn = draw(mni152(), recipe.held_out, seed, recipe.contrast)
     truth = (drawn.tissue if recipe.target == "tissue" else drawn.brain).numpy()
     spacing = (recipe.held_out.spacing,) * 3
     labels = label_volume(model, drawn.image.numpy(), spacing, manifest)

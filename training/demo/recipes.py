@@ -6,11 +6,11 @@ from typing import Literal
 
 import msgspec
 
-from training.demo.augmentation import Frame
+from training.demo.augmentation import USUAL, WIDE, Contrast, Frame
 
 Target = Literal["tissue", "brain"]
 
-HELD_OUT_SEED = 4242
+HELD_OUT_SEED = 60221
 """First number of every seed that only the measurement uses; training uses `TRAINING_SEED`."""
 TRAINING_SEED = 20
 
@@ -39,6 +39,7 @@ class Recipe(msgspec.Struct, frozen=True):
     dilations: tuple[int, ...]
     normalisation: Literal["instance"] | None
     pass_through: bool
+    contrast: Contrast
     spacing: float
     smallest: tuple[int, int, int]
     largest: tuple[int, int, int]
@@ -71,6 +72,7 @@ RECIPES = (
         # Whole heads are cheap at 3 mm, so each is normalised by its own statistics, in training as in use.
         normalisation="instance",
         pass_through=False,
+        contrast=WIDE,
         spacing=3.0,
         smallest=(48, 56, 48),
         largest=(80, 88, 80),
@@ -94,6 +96,7 @@ RECIPES = (
         # learn last.
         normalisation=None,
         pass_through=True,
+        contrast=USUAL,
         spacing=2.0,
         smallest=(40, 48, 40),
         largest=(72, 80, 72),
@@ -102,8 +105,8 @@ RECIPES = (
         held_out=Frame((104, 120, 104), 2.0, (0.0, -15.0, -10.0)),
         held_out_images=8,
         releases=(
-            Release("1.0.0", 250, 3e-3),
-            Release("1.1.0", 900, 3e-3),
+            Release("1.0.0", 150, 4e-3),
+            Release("1.1.0", 500, 3e-3),
         ),
     ),
 )

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+_NOISE = 0.1
+"""Share of the random kernels that is kept, so that channels can grow apart."""
 
 
 def pass_through(model: nn.Module) -> None:
-    """Make every hidden convolution start near the identity, in place.
+    """Make a network without normalisation hand its image on from layer to layer, in place.
 
     A chain of dilated convolutions has no shortcut: from random kernels it learns coarse shapes first
-    and fine detail, such as cortex, only after thousands of steps. The idea is that of Yu and Koltun,
-    "Multi-scale context aggregation by dilated convolutions", ICLR 2016, section 3. Normalisation is
-    shifted upwards, so that the activation behind it cuts off little of what passes.
+    and fine detail, such as cortex, only after thousands of steps. So every hidden kernel starts near
+    the identity, as proposed by Yu and Koltun, "Multi-scale context aggregation by dilated
+    convolutions", ICLR 2016, section 3; and the first layer gives channel c of n the part of the
+    intensity (0 to 1) above c/n, from which the last layer can tell tissues by brightness at once.
     """
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv3d)]
     with torch.no_grad():
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv3d) and layer.in_channels == layer.out_channels:
-                layer.weight.mul_(0.5)
-                centre = [size // 2 for size in layer.kernel_size]
-                for channel in range(layer.out_channels):
-                    layer.weight[channel, channel, *centre] += 1
-            if isinstance(layer, nn.InstanceNorm3d):
-                layer.bias.add_(1)
+        for place, layer in enumerate(layers[:-1]):
+            centre = [size // 2 for size in layer.kernel_size]
+            layer.weight.mul_(_NOISE)
+            bias = cast("Tensor", layer.bias)
+            bias.zero_()
+            for channel in range(layer.out_channels):
+                source = min(channel, layer.in_channels - 1)
+                layer.weight[channel, source, *centre] += 1
+                if place == 0:
+                    bias[channel] = -channel / layer.out_channels

@@ -35,6 +35,9 @@ def main() -> None:
     names = [recipe.name for recipe in RECIPES]
     parser = argparse.ArgumentParser(prog="python -m training.demo.train", description=__doc__)
     parser.add_argument("--model", choices=names, action="append", help="train only this model")
+    parser.add_argument(
+        "--version", help="train this version alone, from the one before in the output folder"
+    )
     parser.add_argument("--output", type=Path, default=MODELS, help="default: training/demo/models")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw images (default: 1)")
@@ -51,14 +54,35 @@ def main() -> None:
         if given.describe:
             describe_recipe(recipe, given.output)
         else:
-            train_recipe(recipe, given.output, given.workers)
+            train_recipe(recipe, given.output, given.workers, given.version)
 
 
-def train_recipe(recipe: Recipe, output: Path, workers: int = 1) -> None:
+def train_recipe(recipe: Recipe, output: Path, workers: int = 1, only: str | None = None) -> None:
     """Train every version of a model in order, each going on from the one before.
 
     workers: processes that draw images; the images are the same for any number.
+    only: train this version alone, from the weights of the one before that lie in `output`.
     """
+    versions = [release.version for release in recipe.releases]
+    if only is not None and only not in versions:
+        raise SystemExit(f"{recipe.name} has no version `{only}`; it has {', '.join(versions)}")
+    first = versions.index(only) if only else 0
+    model = load_folder(output / f"{recipe.name}-{versions[first - 1]}") if first else _untrained(recipe)
+    for number, release in enumerate(recipe.releases):
+        if number < first or only not in {None, release.version}:
+            continue
+        started = time.perf_counter()
+        train(
+            model,
+            DataLoader(Drawings(recipe, number), batch_size=None, num_workers=workers),
+            steps=release.steps,
+            learning_rate=release.learning_rate,
+            report=_progress(f"{recipe.name} {release.version}", release.steps),
+        )
+        _publish(model, recipe, number, time.perf_counter() - started, output)
+
+
+def _untrained(recipe: Recipe) -> nn.Module:
     torch.manual_seed(TRAINING_SEED)
     model = fetch_architecture("meshnet", dim=3)(
         (*recipe.largest, 1),
@@ -69,16 +93,7 @@ def train_recipe(recipe: Recipe, output: Path, workers: int = 1) -> None:
     )
     if recipe.pass_through:
         pass_through(model)
-    for number, release in enumerate(recipe.releases):
-        started = time.perf_counter()
-        train(
-            model,
-            DataLoader(Drawings(recipe, number), batch_size=None, num_workers=workers),
-            steps=release.steps,
-            learning_rate=release.learning_rate,
-            report=_progress(f"{recipe.name} {release.version}", release.steps),
-        )
-        _publish(model, recipe, number, time.perf_counter() - started, output)
+    return model
 
 
 def describe_recipe(recipe: Recipe, output: Path) -> None:
@@ -105,7 +120,7 @@ class Drawings(Dataset[Batch]):
         size = np.random.default_rng((TRAINING_SEED, self.number, index)).random()
         seed = (TRAINING_SEED, self.number, index, 0)
         x, y, z = np.random.default_rng(seed).uniform(-1, 1, 3)
-        drawn = draw(self.template, self.recipe.frame(size, (x, y, z)), seed)
+        drawn = draw(self.template, self.recipe.frame(size, (x, y, z)), seed, self.recipe.contrast)
         labels = drawn.tissue if self.recipe.target == "tissue" else drawn.brain
         # The intensity rule of the manifest ends at 1, which is near white matter.
         return drawn.image.clamp_max(1)[None, None], labels[None].long()
