@@ -34,15 +34,15 @@ def main() -> None:
 
 @main.command()
 @click.argument("endpoint", required=False, envvar="VOXHUB_ENDPOINT")
-@click.argument("token", required=False, envvar="VOXHUB_TOKEN")
+@click.option("--token", envvar="VOXHUB_TOKEN", metavar="hf_...", help="Asked for when it is left out.")
 def login(endpoint: str | None, token: str | None) -> None:
     """Check an access token at a hub and keep it for later commands.
 
-    A TOKEN that is left out is asked for, which keeps it out of the history of the shell.
+    A token that is asked for stays out of the history of the shell.
 
     \b
     voxhub login http://localhost:8000
-    voxhub login https://hub.example.org hf_...
+    voxhub login https://hub.example.org --token hf_...
     """
     if not endpoint:
         raise click.UsageError("give the address of the hub: voxhub login http://HOST:PORT")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-TIMEOUT_S = 120
-
 
 class Client(msgspec.Struct, frozen=True):
     """Somebody's machine: a home folder with its caches, an endpoint and a token."""
@@ -17,6 +15,7 @@ class Client(msgspec.Struct, frozen=True):
     endpoint: str
     token: str
     home: Path
+    timeout_s: float = 120
 
     def start(self, script: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a script that finds `api`, an `HfApi`, and `np` ready."""
@@ -40,10 +39,10 @@ class Client(msgspec.Struct, frozen=True):
             text=True,
         )
 
-    def run(self, script: str, *arguments: str, timeout_s: float = TIMEOUT_S, **environment: str) -> str:
+    def run(self, script: str, *arguments: str, **environment: str) -> str:
         """Run a script and return what it printed; one that fails raises with its traceback."""
         process = self.start(script, *arguments, **environment)
-        out, complaints = process.communicate(timeout=timeout_s)
+        out, complaints = process.communicate(timeout=self.timeout_s)
         if process.returncode:
             raise AssertionError(f"the client failed:\n{complaints[-6000:]}")
         return out.strip()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hub_process import ROOT, HubServer, start_hub
+from hub_process import ROOT, HubServer, start_hub, voxhub
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -170,9 +170,13 @@ def test_the_first_start_makes_an_admin_and_shows_its_token_once(tmp_path: Path)
     log = tmp_path / "data.log"
     token = re.findall(r"^ +(hf_\w+)$", log.read_text(), re.MULTILINE)
     assert len(token) == 1
-    assert f"voxhub login {first.endpoint} --token {token[0]}" in log.read_text()
+    (printed,) = re.findall(r"^Sign in: +voxhub (login .*)$", log.read_text(), re.MULTILINE)
+    assert printed.endswith(token[0])
     second = start_hub(tmp_path / "data")
     try:
+        # As it was printed, but for the port, which is another one now.
+        greeted = voxhub(*printed.replace(first.endpoint, second.endpoint).split())
+        assert greeted == f"Signed in at {second.endpoint} as admin.\n"
         assert len(re.findall(r"^ +(hf_\w+)$", log.read_text(), re.MULTILINE)) == 1
         said = HfApi(endpoint=second.endpoint, token=token[0]).whoami()
         assert (said["name"], said["isAdmin"]) == ("admin", True)

@@ -73,7 +73,7 @@ def test_a_gigabyte_arrives_and_returns_whole(
     hub_server: HubServer, versions: Versions, tmp_path: Path, release: str, *, xet: bool
 ) -> None:
     user, token = hub_server.new_user()
-    client = Client(hub_server.endpoint, token, tmp_path / "home")
+    client = Client(hub_server.endpoint, token, tmp_path / "home", timeout_s=600)
     more = {} if xet else {"HF_HUB_DISABLE_XET": "1"}
     if release != "installed":
         more["PYTHONPATH"] = str(oldest_client())
@@ -81,13 +81,13 @@ def test_a_gigabyte_arrives_and_returns_whole(
     shares: list[float] = []
     for version in (versions.first, versions.second):
         before = received(hub_server)
-        client.run(UPLOAD, repo, str(version), timeout_s=600, **more)
+        client.run(UPLOAD, repo, str(version), **more)
         shares.append((received(hub_server) - before) / version.stat().st_size)
         expected = client.run(
             "with open(sys.argv[1], 'rb') as file: print(hashlib.file_digest(file, 'sha256').hexdigest())",
             str(version),
         )
-        assert client.run(DOWNLOAD, repo, timeout_s=600, **more) == expected
+        assert client.run(DOWNLOAD, repo, **more) == expected
         info = urllib.request.Request(
             f"{hub_server.endpoint}/api/models/{repo}/tree/main", headers={"authorization": f"Bearer {token}"}
         )

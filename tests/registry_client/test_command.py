@@ -113,14 +113,14 @@ def test_expected_failures_are_one_line_with_the_next_step(owner: str, folder: P
 
 
 def test_a_wrong_token_is_not_kept(hub_server: HubServer) -> None:
-    done = voxhub("login", hub_server.endpoint, "hf_wrong")
+    done = voxhub("login", hub_server.endpoint, "--token", "hf_wrong")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert not (Path(os.environ["VOXHUB_CONFIG"]) / "credentials.json").exists()
 
 
 def test_a_hub_that_is_not_there_is_named_so() -> None:
-    done = voxhub("login", "http://127.0.0.1:9", "hf_any")
+    done = voxhub("login", "http://127.0.0.1:9", "--token", "hf_any")
     assert done.returncode == 1
     assert "cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import stat
@@ -71,7 +72,11 @@ def test_the_demo_serves_both_versions_and_starts_again_where_it_stopped(tmp_pat
             assert [version.name for version in found] == ["1.1.0", "1.0.0"]
             card = vox.model_card(f"lab/{name}", endpoint=endpoint)
             assert card.data.to_dict()["license"] == "apache-2.0"
-        assert vox.whoami(endpoint=endpoint, token=token).name == "demo"
+        # The lines that it prints, pasted as they are.
+        pasted = re.findall(r"^    (\S*voxhub (?:login|ls)\b.*)$", log_of(data).read_text(), re.MULTILINE)
+        said = [subprocess.check_output(line.split(), cwd=ROOT, text=True) for line in pasted]
+        assert said[0] == f"Signed in at {endpoint} as demo.\n"
+        assert "lab/mni152-tissue" in said[1]
         assert stat.S_IMODE((data / "demo-token").stat().st_mode) == 0o600
         _interrupt(process)
     assert process.returncode == 0
@@ -84,6 +89,11 @@ def test_the_demo_serves_both_versions_and_starts_again_where_it_stopped(tmp_pat
         socket.create_connection(("127.0.0.1", port), timeout=2)
 
 
+def log_of(data: Path) -> Path:
+    """Where what the demo prints goes."""
+    return data.parent / "demo.log"
+
+
 def _command(data: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "training.demo.start", "--data-dir", str(data), "--port", str(port)]
 
@@ -91,7 +101,7 @@ def _command(data: Path, port: int) -> list[str]:
 @contextlib.contextmanager
 def _demo(data: Path, port: int) -> Generator[tuple[subprocess.Popen[bytes], str]]:
     """Start the demo and wait until it says that it is ready."""
-    log = data.parent / "demo.log"
+    log = log_of(data)
     with log.open("wb") as file:
         process = subprocess.Popen(_command(data, port), cwd=ROOT, stdout=file, stderr=file)
     try:

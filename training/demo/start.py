@@ -143,14 +143,21 @@ def fill(endpoint: str, token: str) -> None:
 
 def welcome(endpoint: str, token: str, data_dir: Path) -> str:
     """Write what is printed when everything is ready."""
+    installed = Path(sys.executable).with_name("voxhub")
+    # As the user would type it: short, where the folder they stand in allows it.
+    command = installed.relative_to(Path.cwd()) if installed.is_relative_to(Path.cwd()) else installed
     return f"""
 Voxhub is ready at {endpoint}   (Ctrl-C stops it)
 
-  User `{USER}` may write to `{NAMESPACE}`; token: {token}
-  An admin token: voxhub token create admin --role write --data-dir {data_dir}
+  Sign in as `{USER}`, who may write to `{NAMESPACE}`, in another terminal:
+
+    {command} login {endpoint} --token {token}
+    {command} ls
+
+  An admin token: {command} token create admin --role write --data-dir {data_dir}
   Log of the hub: {data_dir / _LOG}
 
-Try it (pip install 'voxhub[monai]', or make setup):
+Run a model (make setup installs torch and MONAI):
 
   import nibabel
   import registry_client as vox
