@@ -13,7 +13,7 @@ from registry_client import architectures
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import HubServer
+    from hub_process import HubServer
 
 pytestmark = pytest.mark.xdist_group("torch")
 

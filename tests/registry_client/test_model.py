@@ -20,9 +20,8 @@ import registry_client as vox
 from registry_client.architectures import fetch_architecture
 
 if TYPE_CHECKING:
+    from hub_process import HubServer
     from torch import nn
-
-    from tests.conftest import HubServer
 
 pytestmark = pytest.mark.xdist_group("torch")
 

@@ -1,4 +1,4 @@
-"""A network that others trained, packed and loaded by us, gives their answer on a real scan."""
+"""A network that others trained, registered and fetched back, gives their answer on a real scan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from hub_process import HubServer
 
-from registry_client.architectures import fetch_architecture
+import registry_client as vox
 
 pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.slow]
 
@@ -35,24 +36,29 @@ def read_volume(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     return np.asarray(image.dataobj)
 
 
-def test_published_weights_reproduce_the_published_labels(shared_data: Path, tmp_path: Path) -> None:
+def test_published_weights_reproduce_the_published_labels(shared_data: Path, hub_server: HubServer) -> None:
     import torch
     from safetensors.torch import load_file
     from scipy import ndimage
 
-    from registry_client.folder import load_folder
-    from registry_client.models import describe_model, pack_model
-
-    published = fetch_architecture("meshnet", 3)((256, 256, 256, 1), number_of_outputs=3, normalisation=None)
+    published = vox.fetch_architecture("meshnet", 3)(
+        (256, 256, 256, 1), number_of_outputs=3, normalisation=None
+    )
     published.load_state_dict(load_file(shared_data / "meshnet_gwm" / "model.safetensors"))
-    manifest = describe_model(
+    user, token = hub_server.new_user()
+    done = vox.register_pretrained(
         published,
+        f"{user}/gwm",
+        version="1.0.0",
         inputs=INPUT,
         outputs={"classes": CLASSES},
         postprocessing=[{"op": "argmax"}, {"op": "keep_largest_component", "connectivity": 26}],
+        license="mit",
+        endpoint=hub_server.endpoint,
+        token=token,
     )
-    pack_model(published, tmp_path, manifest, "lab/gwm", license="mit")
-    loaded = load_folder(tmp_path)
+    loaded = vox.fetch_pretrained(f"{user}/gwm@1.0.0", endpoint=hub_server.endpoint, token=token)
+    assert loaded.revision == done.revision
 
     scan = read_volume(shared_data / "t1" / "t1_crop.nii.gz").astype(np.float32)
     scan = (scan - scan.min()) / (scan.max() - scan.min())
