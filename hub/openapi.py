@@ -73,14 +73,14 @@ CONFIG = OpenAPIConfig(
 def described(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the description with every operation's failures in the hub's own shape."""
     paths = {
-        path: {method: _with_failure(operation) for method, operation in item.items()}
+        path: {method: _described(operation, path) for method, operation in item.items()}
         for path, item in schema["paths"].items()
     }
     components = {**schema["components"], "responses": {"Failure": FAILURE}}
     return {**schema, "paths": paths, "components": components}
 
 
-def _with_failure(operation: Any) -> Any:
+def _described(operation: Any, path: str) -> Any:
     if not isinstance(operation, dict):
         return operation
     answers = {
@@ -89,4 +89,9 @@ def _with_failure(operation: Any) -> Any:
         # Litestar would describe 400 in its own shape, which `hub.responses` never sends.
         if status != "400"
     }
-    return {**operation, "responses": {**answers, "default": {"$ref": "#/components/responses/Failure"}}}
+    answers["default"] = {"$ref": "#/components/responses/Failure"}
+    # Litestar keeps a path's parameters in a set: first they come as in the path, then the others.
+    parameters = sorted(
+        operation.get("parameters") or [], key=lambda each: path.find(f"{{{each['name']}}}") % (len(path) + 1)
+    )
+    return {**operation, "responses": answers, **({"parameters": parameters} if parameters else {})}

@@ -66,7 +66,8 @@ def received(server: HubServer) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.xdist_group("gigabyte")
+# With the tour of the oldest client: it is installed by one worker.
+@pytest.mark.xdist_group("oldest-tour")
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "http"])
 @pytest.mark.parametrize("release", ["installed", OLDEST])
 def test_a_gigabyte_arrives_and_returns_whole(

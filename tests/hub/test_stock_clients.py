@@ -95,6 +95,8 @@ def tours(people: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> T
     return Tours(people, tmp_path_factory)
 
 
+# One worker takes a tour, and with it installs the client, for all of its stops.
+@pytest.mark.xdist_group("current-tour")
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "http"])
 @pytest.mark.parametrize("stop", PYTHON_STOPS)
 def test_the_current_python_client(tours: Tours, stop: str, *, xet: bool) -> None:
@@ -103,6 +105,7 @@ def test_the_current_python_client(tours: Tours, stop: str, *, xet: bool) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("oldest-tour")
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "http"])
 @pytest.mark.parametrize("stop", [stop for stop in PYTHON_STOPS if stop not in NOT_IN_OLDEST])
 def test_the_oldest_supported_python_client(tours: Tours, stop: str, *, xet: bool) -> None:
@@ -111,6 +114,7 @@ def test_the_oldest_supported_python_client(tours: Tours, stop: str, *, xet: boo
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("javascript-tour")
 @pytest.mark.parametrize("stop", SCRIPT_STOPS)
 def test_the_javascript_client(tours: Tours, stop: str) -> None:
     report = tours.script()
