@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import pytest
 from hub_process import HubServer, start_hub
+from xet_builder import build_upload
 
 WRITER = """
 import json, sys
@@ -80,7 +81,7 @@ class Acknowledged(msgspec.Struct):
 
 
 class Uploader(threading.Thread):
-    """Commits without pause, each with a small file and one stored large, and notes what was acknowledged."""
+    """Commits without pause a small file and a large one, by LFS or Xet, and notes what was acknowledged."""
 
     def __init__(self, server: HubServer, name: str, seed: int) -> None:
         super().__init__(daemon=True)
@@ -104,18 +105,10 @@ class Uploader(threading.Thread):
         small = self.random.randbytes(200)
         large = self.random.randbytes(self.random.randint(1, 3_000_000))
         oid = hashlib.sha256(large).hexdigest()
-        batch = self.client.post(
-            "/admin/crash.git/info/lfs/objects/batch",
-            json={
-                "operation": "upload",
-                "transfers": ["basic"],
-                "objects": [{"oid": oid, "size": len(large)}],
-            },
-        )
-        upload = batch.json()["objects"][0]["actions"]["upload"]
-        httpx.put(
-            upload["href"], content=large, headers=upload.get("header", {}), timeout=30
-        ).raise_for_status()
+        if n % 2:
+            self._send_by_xet(large)
+        else:
+            self._send_by_lfs(large, oid)
         path = f"{self.name_in_paths}/{n % 7}"
         lines = [
             {"key": "header", "value": {"summary": f"{path} {n}", "description": ""}},
@@ -142,6 +135,30 @@ class Uploader(threading.Thread):
             return
         files = {f"{path}.txt": hashlib.sha256(small).hexdigest(), f"{path}.bin": oid}
         self.acknowledged.append(Acknowledged(reply.json()["commitOid"], files))
+
+    def _send_by_lfs(self, large: bytes, oid: str) -> None:
+        batch = self.client.post(
+            "/admin/crash.git/info/lfs/objects/batch",
+            json={
+                "operation": "upload",
+                "transfers": ["basic"],
+                "objects": [{"oid": oid, "size": len(large)}],
+            },
+        )
+        upload = batch.json()["objects"][0]["actions"]["upload"]
+        httpx.put(
+            upload["href"], content=large, headers=upload.get("header", {}), timeout=30
+        ).raise_for_status()
+
+    def _send_by_xet(self, large: bytes) -> None:
+        grant = self.client.get("/api/models/admin/crash/xet-write-token/main").json()
+        headers = {"authorization": f"Bearer {grant['accessToken']}"}
+        built = build_upload(large)
+        for name, xorb in built.xorbs.items():
+            url = f"{grant['casUrl']}/v1/xorbs/default/{name}"
+            self.client.post(url, content=xorb, headers=headers).raise_for_status()
+        shard = f"{grant['casUrl']}/v1/shards"
+        self.client.post(shard, content=built.shard, headers=headers).raise_for_status()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from hub_process import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -191,3 +192,10 @@ def test_the_manifest_imports_msgspec_and_nothing_heavy() -> None:
     code = "import sys; import registry_client.manifest; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(loaded.stdout.split())
+
+
+def test_the_published_schema_is_the_present_one() -> None:
+    command = [sys.executable, "-m", "registry_client.manifest"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    published = (ROOT / "docs" / "manifest.schema.json").read_bytes()
+    assert published == printed, "run: python -m registry_client.manifest > docs/manifest.schema.json"
