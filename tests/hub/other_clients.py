@@ -34,11 +34,13 @@ def script_client() -> Path:
     if shutil.which("npm") is None or shutil.which("node") is None:
         pytest.skip("node and npm are not installed: the JavaScript client cannot be tried")
     folder = CLIENTS / f"huggingface.js-{SCRIPT_CLIENT}"
-    if not (folder / "node_modules" / "@huggingface" / "hub").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
+    if not folder.is_dir():
+        draft = folder.with_name(f"{folder.name}.{os.getpid()}")
+        draft.mkdir(parents=True)
+        (draft / "package.json").write_text('{"private": true}')
         command = ["npm", "install", "--no-audit", "--no-fund", f"@huggingface/hub@{SCRIPT_CLIENT}"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=draft, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"@huggingface/hub cannot be installed here: {done.stderr[-500:]}")
+        draft.replace(folder)
     return folder
