@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -23,11 +22,6 @@ class Recipe:
     dim: int
     version: int
     arguments: dict[str, object]
-
-    def with_arguments(self, **overrides: object) -> Recipe:
-        """Return a copy in which some arguments are replaced."""
-        arguments = {**copy.deepcopy(self.arguments), **overrides}
-        return Recipe(self.name, self.dim, self.version, arguments)
 
 
 def plain(value: object) -> object:
